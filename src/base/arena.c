@@ -1,0 +1,131 @@
+// SPDX-License-Identifier: Apache-2.0
+/* arena.c - pages, growing arrays and bump arenas from mmap */
+#include "base/arena.h"
+
+#include <errno.h>
+#include <string.h>
+#include <sys/mman.h>
+
+#define PAGE ((size_t)4096)
+#define CHUNK_MIN ((size_t)32 << 10)
+#define CHUNK_MAX ((size_t)1 << 20)
+
+struct pyro_arena_chunk {
+	struct pyro_arena_chunk *next;
+	size_t size; /* mapped, this header included */
+	size_t used;
+	size_t unused; /* keeps what follows 16-aligned */
+};
+
+void *pyro_pages_alloc(size_t size)
+{
+	if (size == 0 || size > SIZE_MAX - PAGE)
+		return NULL;
+	int saved = errno;
+	void *p = mmap(NULL, pyro_align_up(size, PAGE), PROT_READ | PROT_WRITE,
+		       MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+
+	errno = saved;
+	return p == MAP_FAILED ? NULL : p;
+}
+
+void pyro_pages_free(void *pages, size_t size)
+{
+	int saved = errno;
+
+	if (pages && size)
+		munmap(pages, pyro_align_up(size, PAGE));
+	errno = saved;
+}
+
+void *pyro_array_grow(void *array, size_t *cap, size_t need, size_t item)
+{
+	if (array && need <= *cap)
+		return array;
+	if (need > SIZE_MAX / 4 / item)
+		return NULL;
+
+	size_t old = pyro_align_up(*cap * item, PAGE);
+	size_t bytes = pyro_align_up(pyro_max(need * item, 2 * old), PAGE);
+	void *fresh;
+
+	if (!array) {
+		fresh = pyro_pages_alloc(bytes);
+	} else {
+		int saved = errno;
+		fresh = mremap(array, old, bytes, MREMAP_MAYMOVE);
+		if (fresh == MAP_FAILED)
+			fresh = NULL;
+		errno = saved;
+	}
+	if (!fresh)
+		return NULL;
+	*cap = bytes / item;
+	return fresh;
+}
+
+static struct pyro_arena_chunk *chunk_new(struct pyro_arena *arena, size_t size)
+{
+	/* Double with the arena, so that small users stay small. */
+	size_t want = pyro_max(CHUNK_MIN, pyro_min(arena->bytes, CHUNK_MAX));
+
+	if (size > SIZE_MAX / 2)
+		return NULL;
+	want = pyro_align_up(
+		pyro_max(want, size + sizeof(struct pyro_arena_chunk)), PAGE);
+
+	struct pyro_arena_chunk *chunk = pyro_pages_alloc(want);
+
+	if (!chunk)
+		return NULL;
+	chunk->size = want;
+	chunk->used = sizeof(*chunk);
+	chunk->next = arena->head;
+	arena->head = chunk;
+	arena->bytes += want;
+	return chunk;
+}
+
+void *pyro_arena_alloc(struct pyro_arena *arena, size_t size)
+{
+	struct pyro_arena_chunk *chunk = arena->head;
+
+	if (size > SIZE_MAX / 2)
+		return NULL;
+	size = pyro_align_up(pyro_max(size, 1), 16);
+	if (!chunk || size > chunk->size - chunk->used) {
+		chunk = chunk_new(arena, size);
+		if (!chunk)
+			return NULL;
+	}
+
+	void *p = (char *)chunk + chunk->used;
+
+	chunk->used += size;
+	return p;
+}
+
+char *pyro_arena_strndup(struct pyro_arena *arena, const char *s, size_t len)
+{
+	char *copy = len < SIZE_MAX ? pyro_arena_alloc(arena, len + 1) : NULL;
+
+	if (copy) {
+		memcpy(copy, s, len);
+		copy[len] = '\0';
+	}
+	return copy;
+}
+
+void pyro_arena_free(struct pyro_arena *arena)
+{
+	struct pyro_arena_chunk *chunk = arena->head;
+
+	while (chunk) {
+		struct pyro_arena_chunk *next = chunk->next;
+
+		pyro_pages_free(chunk, chunk->size);
+		chunk = next;
+	}
+	arena->head = NULL;
+	arena->bytes = 0;
+}

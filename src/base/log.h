@@ -1,0 +1,27 @@
+// SPDX-License-Identifier: Apache-2.0
+/* log.h - the library's few lines to its user
+ *
+ * Each line begins with "pyroscope: " and goes to descriptor 2, to the file
+ * that `pyro` named, or nowhere; a cause is told once per process. Never called
+ * from signal handlers or hooks. */
+#ifndef PYRO_BASE_LOG_H
+#define PYRO_BASE_LOG_H
+
+#include "base/util.h"
+
+/* Where lines go: NULL is descriptor 2, "" nowhere, else append to this file.
+ * Borrows path for the process's life. */
+void pyro_log_to(const char *path);
+
+/* One line, without its newline; cut at 500 bytes. Keeps errno. Any thread. */
+void pyro_log(const char *fmt, ...) PYRO_PRINTF(1, 2);
+
+/* The same, once for each place in the code. */
+#define PYRO_LOG_ONCE(...)                          \
+	do {                                        \
+		static _Atomic bool told_;          \
+		if (!atomic_exchange(&told_, true)) \
+			pyro_log(__VA_ARGS__);      \
+	} while (0)
+
+#endif

@@ -1,0 +1,58 @@
+// SPDX-License-Identifier: Apache-2.0
+/* upload.h - the uploader thread and its bounded queue
+ *
+ * One thread, started at the first push. Retries what can pass (connection
+ * and read errors, 408, 429, 500, 502, 503, 504) with jittered backoff and
+ * Retry-After, drops and counts what cannot; bytes are never changed between
+ * tries, so the server can tell a repeat. When the queue is full the oldest
+ * goes. Nothing older than 55 minutes is sent. */
+#ifndef PYRO_TRANSPORT_UPLOAD_H
+#define PYRO_TRANSPORT_UPLOAD_H
+
+#include "base/buf.h"
+#include "transport/url.h"
+
+struct pyro_upload {
+	struct pyro_buf body; /* the push message, already gzipped */
+	uint64_t made_ns;     /* CLOCK_MONOTONIC */
+};
+
+struct pyro_uploader_config {
+	struct pyro_url url;    /* of the server, path is the base path */
+	const char *user_agent; /* borrowed for the process's life */
+	uint32_t timeout_ms;    /* of one try, connect to last byte */
+	size_t queue_max;       /* profiles */
+	size_t queue_bytes_max;
+};
+
+struct pyro_upload_stats {
+	uint64_t sent, failed_tries, dropped_full, dropped_refused, dropped_old;
+	int last_status; /* HTTP, or negative errno of the last try */
+};
+
+struct pyro_uploader;
+
+/* Starts no thread yet. Returns owned (pyro_uploader_free); NULL for OOM. */
+struct pyro_uploader *
+pyro_uploader_new(const struct pyro_uploader_config *config);
+
+/* Consumes the bytes of upload->body, also on error. 0 or -errno. Any thread,
+ * never blocks on the network. */
+int pyro_uploader_push(struct pyro_uploader *uploader,
+		       struct pyro_upload *upload);
+
+/* Wait until all that was pushed before is sent or dropped. Gives up after
+ * timeout_ms, or after failed_ms once a try has failed (now or earlier without
+ * a success since). 0 or -ETIMEDOUT. */
+int pyro_uploader_flush(struct pyro_uploader *uploader, uint32_t timeout_ms,
+			uint32_t failed_ms);
+
+/* Ask the thread to end, wait at most timeout_ms for it, free everything. When
+ * it does not end in time it is left with its memory: nothing is freed under
+ * it. */
+void pyro_uploader_free(struct pyro_uploader *uploader, uint32_t timeout_ms);
+
+void pyro_uploader_stats(struct pyro_uploader *uploader,
+			 struct pyro_upload_stats *stats);
+
+#endif
