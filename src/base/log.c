@@ -4,15 +4,21 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <stdarg.h>
 #include <stdatomic.h>
 #include <stdio.h>
 #include <unistd.h>
 
+static char path_copy[PATH_MAX];
 static const char *_Atomic log_path;
 
 void pyro_log_to(const char *path)
 {
+	if (path) {
+		snprintf(path_copy, sizeof(path_copy), "%s", path);
+		path = path_copy;
+	}
 	atomic_store(&log_path, path);
 }
 

@@ -10,7 +10,7 @@
 #include "base/util.h"
 
 /* Where lines go: NULL is descriptor 2, "" nowhere, else append to this file.
- * Borrows path for the process's life. */
+ * Borrows path until return. */
 void pyro_log_to(const char *path);
 
 /* One line, without its newline; cut at 500 bytes. Keeps errno. Any thread. */

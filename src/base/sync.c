@@ -12,6 +12,8 @@
 
 #include "base/os.h"
 
+struct pyro_mutex pyro_loader_lock = PYRO_MUTEX_INIT(PYRO_RANK_LOADER);
+
 #ifndef NDEBUG
 static _Thread_local unsigned held; /* a bit for each rank */
 #endif

@@ -36,6 +36,10 @@ void pyro_mutex_unlock(struct pyro_mutex *mutex);
 /* In a forked child, whose other threads are gone: make it free. */
 void pyro_mutex_reset(struct pyro_mutex *mutex);
 
+/* Held over dl_iterate_phdr, dlopen and whatever else takes the loader's own
+ * locks, so that a fork can wait for them to be free. */
+extern struct pyro_mutex pyro_loader_lock;
+
 /* A counter that threads wait on: wait until *word != seen or the time is over
  * (UINT64_MAX: for ever). Returns false on timeout. */
 bool pyro_wait(_Atomic uint32_t *word, uint32_t seen, uint64_t timeout_ns);

@@ -50,6 +50,12 @@ int pyro_elf_read_section(const struct pyro_elf *elf, const Elf64_Shdr *section,
 			  unsigned char **data, size_t *len);
 int pyro_elf_read_vaddr(const struct pyro_elf *elf, uint64_t vaddr, size_t len,
 			unsigned char **data);
+/* How many bytes from vaddr on can be read with pyro_elf_read_vaddr. */
+uint64_t pyro_elf_room(const struct pyro_elf *elf, uint64_t vaddr);
+/* ELF addresses [*lo, *hi) of the executable segments, and the file offset of
+ * *lo. False when there are none, or no sane ones. */
+bool pyro_elf_text_range(const Elf64_Phdr *phdr, size_t count, uint64_t *lo,
+			 uint64_t *hi, uint64_t *offset);
 /* The GNU build ID of PT_NOTE (or .note.gnu.build-id); len 0 when absent. */
 void pyro_elf_build_id(const struct pyro_elf *elf, struct pyro_build_id *id);
 

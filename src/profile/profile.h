@@ -105,6 +105,9 @@ void pyro_profile_add_type(struct pyro_profile *profile, const char *type,
 /* s is copied; bytes that are not UTF-8 become U+FFFD, and what is longer than
  * 4096 bytes is cut at a character's end. Returns the number. */
 uint32_t pyro_profile_string(struct pyro_profile *profile, const char *s);
+/* The same for len bytes; a NUL among them becomes U+FFFD too. */
+uint32_t pyro_profile_string_n(struct pyro_profile *profile, const char *s,
+			       size_t len);
 static inline const char *pyro_profile_text(const struct pyro_profile *profile,
 					    uint32_t string)
 {

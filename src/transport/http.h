@@ -17,6 +17,9 @@ struct pyro_http_request {
 	const unsigned char *body;
 	size_t body_len;
 	uint32_t timeout_ms; /* whole exchange */
+	/* PEM file of authorities to trust for HTTPS; NULL or "": the
+	 * system's. */
+	const char *ca_file;
 	/* Set to non-zero by another thread: give up soon. May be NULL. */
 	const _Atomic uint32_t *cancel;
 };
@@ -24,15 +27,29 @@ struct pyro_http_request {
 struct pyro_http_response {
 	int status;             /* 100-599 */
 	uint32_t retry_after_s; /* 0: not given */
-	char message[256];      /* start of the body, printable, for the log */
+	/* For the log, printable: the start of the body, or what libcurl said
+	 * of its failure. */
+	char message[256];
 };
 
-/* One try. 0 when a response was read (any status), else -errno: -EPROTO for
- * what is not HTTP, -ETIMEDOUT, -ECANCELED, -EHOSTUNREACH for a name that does
- * not resolve, -ENOTSUP when HTTPS is asked and libcurl cannot be loaded. */
+/* One try, over HTTPS (pyro_curl_post) when the URL says so. 0 when a response
+ * was read (any status), else -errno: -EPROTO for what is not HTTP, -ETIMEDOUT,
+ * -ECANCELED, -EHOSTUNREACH for a name that does not resolve, -EKEYREJECTED for
+ * a certificate that is not trusted, -ENOTSUP when HTTPS is asked and libcurl
+ * cannot be loaded. A body that is cut short is no error. The deadline does not
+ * bound the libc's resolver. */
 int pyro_http_post(const struct pyro_http_request *request,
 		   struct pyro_http_response *response);
 int pyro_curl_post(const struct pyro_http_request *request,
 		   struct pyro_http_response *response);
+
+/* A socket, close-on-exec and not one of the standard streams' numbers (a
+ * program that closed those would write into it). Descriptor or -errno. */
+int pyro_http_socket(int family, int type, int protocol);
+
+/* Called once, right after libcurl and its TLS library were initialised: what
+ * is registered with atexit() here runs before they are torn down. NULL by
+ * default; set it before the first post. */
+extern void (*pyro_curl_loaded)(void);
 
 #endif

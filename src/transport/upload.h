@@ -26,7 +26,11 @@ struct pyro_uploader_config {
 };
 
 struct pyro_upload_stats {
-	uint64_t sent, failed_tries, dropped_full, dropped_refused, dropped_old;
+	uint64_t sent;
+	uint64_t failed_tries;    /* of any kind */
+	uint64_t dropped_full;    /* no room, or no thread */
+	uint64_t dropped_refused; /* by the server, or after ten tries */
+	uint64_t dropped_old;
 	int last_status; /* HTTP, or negative errno of the last try */
 };
 

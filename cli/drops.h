@@ -1,0 +1,47 @@
+// SPDX-License-Identifier: Apache-2.0
+/* drops.h - the private folder into which recorded processes drop profiles
+ *
+ * The library writes there, one set of files a process:
+ *
+ *     <pid>-<start>-<n>.pb.gz   a window's profile, renamed when complete
+ *     <pid>-<start>*.open       empty; removed after the last window
+ *     log                       lines for the user
+ *
+ * start is the process's start time in clock ticks (field 22 of its stat), so
+ * that a reused pid is another process. A process image that is killed,
+ * _exit'ed or exec'd leaves its .open file. */
+#ifndef PYRO_CLI_DROPS_H
+#define PYRO_CLI_DROPS_H
+
+#include <limits.h>
+
+#include "profile/profile.h"
+
+#define PYRO_DROPS_LOG_MAX 400
+
+struct pyro_drops {
+	/* Sums over the files. */
+	uint64_t samples, lost, truncated, threads_unarmed;
+	int64_t unsampled_ns;
+	/* Counts. */
+	size_t files;      /* read */
+	size_t unreadable; /* broken, or not profiles of CPU time */
+	size_t processes;  /* that dropped anything */
+	size_t running;    /* that go on after the program's end */
+	size_t cut;        /* process images that left no last window */
+	size_t log_lines;
+	char log[PYRO_DROPS_LOG_MAX]; /* the first line */
+};
+
+/* Make the folder, for this user alone, below $TMPDIR or /tmp. 0 or -errno. */
+int pyro_drops_make(char path[PATH_MAX]);
+
+/* Merge all that was dropped into profile. Hostile and half files are skipped
+ * and counted. 0 or -errno. */
+int pyro_drops_collect(const char *path, struct pyro_profile *profile,
+		       struct pyro_drops *drops);
+
+/* Remove the folder and all in it, also while processes still write there. */
+void pyro_drops_remove(const char *path);
+
+#endif

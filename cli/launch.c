@@ -1,0 +1,275 @@
+// SPDX-License-Identifier: Apache-2.0
+/* launch.c - options of exec and record, and the environment they make
+ *
+ * The library learns everything from the environment, because that is what a
+ * program's children inherit too: LD_PRELOAD starts it, PYROSCOPE_* say how. */
+#include "cli/launch.h"
+
+#include <errno.h>
+#include <getopt.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#define RATE_MAX 1000
+#define NAME_MAX_BYTES 255
+
+static const char exec_help[] =
+	"  pyro exec -- ./app args\n"
+	"  pyro exec --server https://profiles.example.com --name shop -- "
+	"./app\n"
+	"\n"
+	"Becomes the program, profiled for as long as it runs; profiles go to "
+	"a\n"
+	"Pyroscope server every 15 seconds. Fit for a container's ENTRYPOINT.\n"
+	"\n"
+	"  --server URL     default: PYROSCOPE_SERVER_ADDRESS, else\n"
+	"                   http://127.0.0.1:4040\n"
+	"  --name NAME      service name; default: the executable's name\n"
+	"  --rate HZ        samples a second of CPU time, 1 to 1000; default "
+	"100\n"
+	"  --log-file FILE  append the library's messages; default: none are "
+	"kept\n"
+	"  --no-children    do not profile the programs that this one starts\n";
+
+static const char record_help[] =
+	"  pyro record -- ./app args\n"
+	"  pyro record -o slow.pb.gz --rate 1000 -- make -j8\n"
+	"\n"
+	"Runs the program and all that it starts, and writes one pprof profile "
+	"of\n"
+	"their CPU time. Exit code, streams and signals are the program's "
+	"own.\n"
+	"\n"
+	"  -o FILE          default: pyro.pb.gz\n"
+	"  --rate HZ        samples a second of CPU time, 1 to 1000; default "
+	"100\n"
+	"  --name NAME      service name; default: the executable's name\n"
+	"  --log-file FILE  append the library's messages; default: shown at "
+	"the\n"
+	"                   end\n"
+	"  --no-children    do not profile the programs that this one starts\n"
+	"  -q               no summary\n";
+
+enum {
+	OPT_SERVER = 256,
+	OPT_NAME,
+	OPT_RATE,
+	OPT_LOG,
+	OPT_ALONE
+};
+
+static const struct option exec_options[] = {
+	{"server", required_argument, NULL, OPT_SERVER},
+	{"name", required_argument, NULL, OPT_NAME},
+	{"rate", required_argument, NULL, OPT_RATE},
+	{"log-file", required_argument, NULL, OPT_LOG},
+	{"no-children", no_argument, NULL, OPT_ALONE},
+	{"help", no_argument, NULL, 'h'},
+	{NULL, 0, NULL, 0},
+};
+
+static const struct option record_options[] = {
+	{"output", required_argument, NULL, 'o'},
+	{"name", required_argument, NULL, OPT_NAME},
+	{"rate", required_argument, NULL, OPT_RATE},
+	{"log-file", required_argument, NULL, OPT_LOG},
+	{"no-children", no_argument, NULL, OPT_ALONE},
+	{"quiet", no_argument, NULL, 'q'},
+	{"help", no_argument, NULL, 'h'},
+	{NULL, 0, NULL, 0},
+};
+
+static bool good_rate(const char *text)
+{
+	size_t len = strlen(text);
+
+	if (len == 0 || len > 4 || strspn(text, "0123456789") != len)
+		return false;
+
+	long rate = strtol(text, NULL, 10);
+
+	return rate >= 1 && rate <= RATE_MAX;
+}
+
+/* -1 when all is well, else the exit code. */
+static int check(char **argv, const struct pyro_launch *launch)
+{
+	if (!launch->argv[0]) {
+		pyro_say("%s: which program? For example: pyro %s -- ./app",
+			 argv[0], argv[0]);
+		return PYRO_EXIT_USAGE;
+	}
+	if (launch->rate && !good_rate(launch->rate)) {
+		pyro_say("%s: --rate is 1 to %d, not %s", argv[0], RATE_MAX,
+			 launch->rate);
+		return PYRO_EXIT_USAGE;
+	}
+	if (launch->name &&
+	    (!*launch->name || strlen(launch->name) > NAME_MAX_BYTES)) {
+		pyro_say("%s: --name is 1 to %d bytes", argv[0],
+			 NAME_MAX_BYTES);
+		return PYRO_EXIT_USAGE;
+	}
+	return -1;
+}
+
+int pyro_launch_parse(int argc, char **argv, bool record,
+		      struct pyro_launch *launch)
+{
+	/* '+': stop at the program's name; ':': do not print. */
+	const char *shorts = record ? "+:ho:q" : "+:h";
+	const struct option *longs = record ? record_options : exec_options;
+	int c;
+
+	*launch = (struct pyro_launch){.output = "pyro.pb.gz"};
+	while ((c = getopt_long(argc, argv, shorts, longs, NULL)) != -1) {
+		switch (c) {
+		case OPT_SERVER:
+			launch->server = optarg;
+			break;
+		case OPT_NAME:
+			launch->name = optarg;
+			break;
+		case OPT_RATE:
+			launch->rate = optarg;
+			break;
+		case OPT_LOG:
+			launch->log_file = optarg;
+			break;
+		case OPT_ALONE:
+			launch->no_children = true;
+			break;
+		case 'o':
+			launch->output = optarg;
+			break;
+		case 'q':
+			launch->quiet = true;
+			break;
+		case 'h':
+			fputs(record ? record_help : exec_help, stdout);
+			return PYRO_EXIT_OK;
+		default:
+			return pyro_bad_option(argv, c);
+		}
+	}
+	launch->argv = argv + optind;
+	return check(argv, launch);
+}
+
+/* The library, which is installed or built near this executable. */
+static bool find_library(char path[PATH_MAX])
+{
+	static const char *const places[] = {
+		"libpyroscope.so.0",
+		"../lib/libpyroscope.so.0",
+		"../lib64/libpyroscope.so.0",
+#if defined(__x86_64__)
+		"../lib/x86_64-linux-gnu/libpyroscope.so.0",
+#elif defined(__aarch64__)
+		"../lib/aarch64-linux-gnu/libpyroscope.so.0",
+#endif
+		"libpyroscope.so",
+	};
+	const char *given = getenv("PYROSCOPE_LIBRARY");
+	char self[PATH_MAX], place[PATH_MAX + 64];
+	ssize_t n = readlink("/proc/self/exe", self, sizeof(self) - 1);
+
+	if (given && *given)
+		return realpath(given, path) && access(path, R_OK) == 0;
+	if (n < 0)
+		return false;
+	self[n] = '\0';
+	*strrchr(self, '/') = '\0';
+	for (size_t i = 0; i < PYRO_COUNT_OF(places); i++) {
+		snprintf(place, sizeof(place), "%s/%s", self, places[i]);
+		if (realpath(place, path) && access(path, R_OK) == 0)
+			return true;
+	}
+	return false;
+}
+
+/* LD_PRELOAD with the library first and whatever the user has there behind,
+ * once, also when pyro runs under pyro. Returns owned (free). */
+static char *preload(const char *library)
+{
+	const char *old = getenv("LD_PRELOAD");
+	size_t len = strlen(library);
+	char *value = NULL;
+
+	if (!old)
+		old = "";
+	if (strncmp(old, library, len) == 0 && (!old[len] || old[len] == ':'))
+		old += old[len] ? len + 1 : len;
+	if (asprintf(&value, "%s%s%s", library, *old ? ":" : "", old) < 0)
+		return NULL;
+	return value;
+}
+
+static int set(const char *name, const char *value)
+{
+	return value ? setenv(name, value, 1) : 0;
+}
+
+/* The log's path as seen from any folder: the program may change its own. */
+static int set_log(const char *file, const char *folder)
+{
+	char *path = NULL, *cwd = NULL;
+	int n = 0;
+
+	if (!file)
+		n = asprintf(&path, "%s%s", folder ? folder : "",
+			     folder ? "/log" : "");
+	else if (*file == '/')
+		n = asprintf(&path, "%s", file);
+	else if ((cwd = get_current_dir_name()))
+		n = asprintf(&path, "%s/%s", cwd, file);
+	free(cwd);
+	if (n < 0 || !path)
+		return -1;
+	n = setenv("PYROSCOPE_LOG_FILE", path, 1);
+	free(path);
+	return n;
+}
+
+const char *pyro_launch_environment(const struct pyro_launch *launch,
+				    const char *folder)
+{
+	char library[PATH_MAX];
+
+	if (!find_library(library))
+		return "libpyroscope.so.0 is not where pyro looks for it";
+	if (strpbrk(library, ": "))
+		return "LD_PRELOAD cannot hold libpyroscope's path, which has "
+		       "a space or colon";
+
+	char *value = preload(library);
+	int err = !value;
+
+	/* LD_PRELOAD last: without it the others do nothing. */
+	err = err || set("PYROSCOPE_COMMAND", folder ? "record" : "exec");
+	err = err || set("PYROSCOPE_SERVER_ADDRESS", launch->server);
+	err = err || set("PYROSCOPE_APPLICATION_NAME", launch->name);
+	err = err || set("PYROSCOPE_SAMPLE_RATE", launch->rate);
+	err = err || set("PYROSCOPE_OUTPUT_DIR", folder);
+	err = err || set_log(launch->log_file, folder);
+	err = err ||
+	      set("PYROSCOPE_CHILDREN", launch->no_children ? "0" : NULL);
+	err = err || set("LD_PRELOAD", value);
+	free(value);
+	/* Run by a recorded program: exec sends, whatever the outer one does. */
+	if (!folder)
+		unsetenv("PYROSCOPE_OUTPUT_DIR");
+	return err ? "out of memory" : NULL;
+}
+
+void pyro_launch_unprofiled(const struct pyro_launch *launch, const char *why)
+{
+	pyro_say("%s runs without being profiled: %s", launch->argv[0], why);
+}
+
+int pyro_launch_failed(const struct pyro_launch *launch, int error)
+{
+	pyro_say("%s: %s", launch->argv[0], strerror(error));
+	return error == ENOENT ? PYRO_EXIT_NOT_FOUND : PYRO_EXIT_NOT_EXECUTABLE;
+}

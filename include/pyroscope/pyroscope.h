@@ -1,0 +1,277 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* pyroscope.h - continuous profiling of this process, sent to Pyroscope
+ *
+ *     #include <pyroscope/pyroscope.h>
+ *
+ *     int main(void)
+ *     {
+ *             pyroscope_load("http://127.0.0.1:4040");
+ *             ...
+ *     }
+ *
+ * is all that a program needs; link it with -lpyroscope. This version profiles
+ * CPU time on Linux x86_64.
+ *
+ * Rules for all functions:
+ *
+ *  - Functions that return int give 0 or a negative errno value, never -1 with
+ *    errno; pyroscope_strerror() has the texts. errno itself is kept.
+ *  - No function aborts, exits, raises a signal or prints, but for lines that
+ *    begin with "pyroscope: " on descriptor 2, one for each kind of problem.
+ *  - Strings passed in are UTF-8, read during the call only and copied where
+ *    they are needed later. Strings passed out are constant and live as long as
+ *    the process; do not free them.
+ *  - "Threads: any" means that any thread may call at any time, concurrently
+ *    with itself and every other function here. A function is safe to call in
+ *    a signal handler only where it says so.
+ *  - The header is C99 and C++98, and includes nothing but <stddef.h> and
+ *    <stdint.h>. */
+#ifndef PYROSCOPE_PYROSCOPE_H
+#define PYROSCOPE_PYROSCOPE_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/* The version of this header, for #if. Compare PYROSCOPE_VERSION_STRING with
+ * pyroscope_version() to see which library the program runs with: a library is
+ * compatible with every header of the same major version and an equal or lower
+ * minor version (as long as the major version is 0: the same minor version). */
+#define PYROSCOPE_VERSION_MAJOR 0
+#define PYROSCOPE_VERSION_MINOR 1
+#define PYROSCOPE_VERSION_PATCH 0
+#define PYROSCOPE_VERSION_STRING "0.1.0"
+
+/* 0xMMmmpp, to compare with < and >=. */
+#define PYROSCOPE_VERSION_NUM                                              \
+	(PYROSCOPE_VERSION_MAJOR * 65536 + PYROSCOPE_VERSION_MINOR * 256 + \
+	 PYROSCOPE_VERSION_PATCH)
+
+/* On or off is decided where this header is included:
+ *
+ *     compiler flags           profiling
+ *     none                     on
+ *     -DRELEASE                off
+ *     -DRELEASE -DPYROSCOPE    on
+ *     -DPYROSCOPE_DISABLE      off, whatever else is defined
+ *
+ * Off means that nothing is left: each call below is a macro that checks the
+ * types of its arguments without evaluating them, so that the object code is
+ * the same as if the call had been deleted, with gcc and clang, at -O0 and
+ * -O2, and the program is linked without the library. (What remains at -O0 is
+ * the program's own: a config variable and the stores into it; and where the
+ * result of a call is used, it is the constant 0.) So an argument must
+ * have no side effects, such as i++, and when off, the functions cannot be
+ * called through pointers.
+ *
+ * PYROSCOPE_ENABLED is 1 or 0 accordingly, for #if. */
+#if defined(PYROSCOPE_DISABLE) || (defined(RELEASE) && !defined(PYROSCOPE))
+#define PYROSCOPE_ENABLED 0
+#else
+#define PYROSCOPE_ENABLED 1
+#endif
+
+/* Marks what the shared library exports. Nothing else in it is visible, apart
+ * from the libc functions that it wraps (tools/hooks.txt in its sources). */
+#if defined(__GNUC__)
+#define PYROSCOPE_API __attribute__((visibility("default")))
+#else
+#define PYROSCOPE_API
+#endif
+
+/* What to profile and where to send it. Zero (NULL, 0) in any field but size
+ * means the default. Where a field has an environment variable, a value in the
+ * struct wins over the variable, and the variable over the default.
+ *
+ * Always start from PYROSCOPE_CONFIG_INIT. Later versions append fields and
+ * never move or remove one; size tells the library which of them the program
+ * knows, so an old program runs with a new library. */
+struct pyroscope_config {
+	/* sizeof(struct pyroscope_config) as the program was compiled. Set by
+	 * PYROSCOPE_CONFIG_INIT. */
+	size_t size;
+
+	/* Where profiles are sent: "http://host[:port][/path]" or "https://...".
+	 * White space around it is dropped, as are (with a log line) a query and
+	 * a fragment. The port is 1 to 65535, by default the scheme's own; the
+	 * host has at most 253 characters; an IPv6 address stands in brackets.
+	 * A host without a scheme, as in "localhost:4040", is an error.
+	 * Variable: PYROSCOPE_SERVER_ADDRESS.
+	 * Default (NULL or ""): "http://127.0.0.1:4040".
+	 * PYROSCOPE_ADHOC_SERVER_ADDRESS in the environment wins over all, this
+	 * field included. */
+	const char *server_address;
+
+	/* The name under which the program is found in Pyroscope, published as
+	 * the label service_name. 1 to 255 bytes.
+	 * Variables: PYROSCOPE_APPLICATION_NAME, else OTEL_SERVICE_NAME, else
+	 * APP_NAME.
+	 * Default (NULL or ""): what pyroscope_set_app_name() was given, else
+	 * the variables, else the name of the executable's file. */
+	const char *application_name;
+
+	/* Samples per second of CPU time, for each thread: 1 to 1000.
+	 * Most Linux kernels tick 250 times a second; above that, one sample
+	 * stands for several periods, and is counted so.
+	 * Variable: PYROSCOPE_SAMPLE_RATE.
+	 * Default (0): 100. */
+	uint32_t sample_rate;
+
+	/* Milliseconds from one profile sent to the next: 1000 to 600000. Each
+	 * profile covers the time since the one before.
+	 * Variable: PYROSCOPE_UPLOAD_INTERVAL, with a unit as in "15s", "500ms".
+	 * Default (0): 15000. */
+	uint32_t upload_interval_ms;
+};
+
+/* The value to initialise a configuration with:
+ *
+ *     struct pyroscope_config config = PYROSCOPE_CONFIG_INIT;
+ *
+ *     config.server_address = "https://profiles.example.com";
+ *     err = pyroscope_start(&config);
+ */
+#define PYROSCOPE_CONFIG_INIT                                     \
+	{                                                         \
+		sizeof(struct pyroscope_config), NULL, NULL, 0, 0 \
+	}
+
+/* Start profiling this process and sending profiles to the server at address,
+ * with all else as the environment or the defaults say.
+ *
+ * address is what pyroscope_config.server_address says; NULL and "" mean its
+ * default. It is borrowed until return.
+ *
+ * Returns nothing and never fails towards the caller: a bad address, or a
+ * system on which profiling cannot work, is one log line and no profiling. The
+ * first call with a good address wins, all later ones do nothing; after a bad
+ * one, another call may try again. A server that does not answer is no error:
+ * profiles wait for it in a bounded queue. Blocks for at most 3 ms.
+ *
+ * What was measured since the last profile is sent when the program returns
+ * from main or calls exit(), which may delay that exit by at most 2 s, by
+ * 200 ms if the server was already seen dead.
+ *
+ * Threads: any. Signal handlers: no. */
+PYROSCOPE_API void pyroscope_load(const char *address);
+
+/* Start profiling as config says; NULL is PYROSCOPE_CONFIG_INIT.
+ *
+ * config and the strings in it are borrowed until return. The same as
+ * pyroscope_load() otherwise, and the two share one session.
+ *
+ * Returns 0 when sampling is on, or
+ *   -EALREADY  it was on already; that session goes on unchanged
+ *   -EINVAL    a field is out of its bounds, or size is not plausible
+ *   -E2BIG     config has fields set that this library does not know
+ *   -ENOTSUP   this process cannot be profiled: another kind of CPU or an old
+ *              kernel, a sanitizer or Valgrind, a privileged executable
+ *   -ENOMEM, -EAGAIN  no memory, no thread or no timer could be had
+ * A log line says more.
+ *
+ * Threads: any. Signal handlers: no. */
+PYROSCOPE_API int pyroscope_start(const struct pyroscope_config *config);
+
+/* Stop profiling and send what was measured.
+ *
+ * timeout_ms is the longest wait in milliseconds for the last profiles to be
+ * sent; 0 does not wait and drops them. Profiling has ended on return in any
+ * case, no signal of the library arrives any more, and pyroscope_start() may
+ * begin again.
+ *
+ * Returns 0, also when profiling was not on, or
+ *   -ETIMEDOUT  stopped, but not everything was delivered in time.
+ *
+ * Threads: any; a concurrent call waits for the first. Signal handlers: no. */
+PYROSCOPE_API int pyroscope_stop(uint32_t timeout_ms);
+
+/* End the running window now and send everything measured so far, without
+ * waiting for the interval; profiling goes on. For programs that are about to
+ * be suspended or killed, and for tests.
+ *
+ * timeout_ms is the longest wait in milliseconds for the server; 0 only hands
+ * the profiles to the sending thread.
+ *
+ * Returns 0 when the server has them (with timeout_ms 0: when they are queued),
+ * also when profiling is not on, or
+ *   -ETIMEDOUT  not everything was delivered in time; sending goes on.
+ *
+ * Threads: any. Signal handlers: no. */
+PYROSCOPE_API int pyroscope_flush(uint32_t timeout_ms);
+
+/* Set the name under which the program is found in Pyroscope, for sessions
+ * started later: it stands in for pyroscope_config.application_name where that
+ * is NULL or empty. Call it before pyroscope_load().
+ *
+ * name is copied. NULL or "" takes back what an earlier call has set.
+ *
+ * Returns 0, or
+ *   -EINVAL    longer than 255 bytes
+ *   -EALREADY  profiling is on; the running session keeps its name, the next
+ *              one takes this.
+ *
+ * Threads: any. Signal handlers: no. */
+PYROSCOPE_API int pyroscope_set_app_name(const char *name);
+
+/* Profile this forked child from now on.
+ *
+ * A child of a profiled process is itself profiled, with its process number in
+ * the label pid, from the time it has lived for 100 ms and starts a thread;
+ * one that calls exec is followed only under the pyro command. A child that
+ * never starts a thread, like a worker of a pre-forking server, calls this
+ * once after fork() returns 0.
+ *
+ * Does nothing in a process that is no such child, or is already profiled. Do
+ * not call it between vfork() and exec.
+ *
+ * Threads: any. Signal handlers: no. */
+PYROSCOPE_API void pyroscope_fork_child(void);
+
+/* The English text of an error returned by a function of this header, without
+ * a full stop. Values of either sign are known; any other gives "unknown
+ * error". Never NULL.
+ *
+ * Threads: any. Signal handlers: yes. */
+PYROSCOPE_API const char *pyroscope_strerror(int error);
+
+/* The version of the library that the program runs with, like "0.1.0". Never
+ * NULL; "" where profiling is off by the table above, as there is no library.
+ *
+ * Threads: any. Signal handlers: yes. */
+PYROSCOPE_API const char *pyroscope_version(void);
+
+#if !PYROSCOPE_ENABLED
+
+/* The calls, when off. sizeof evaluates nothing, yet makes the compiler check
+ * the call's arguments and count its variables as used. gcc warns of the 0 in a
+ * statement unless it comes from a macro of a system header, which the rest of
+ * this file is made by the pragma; a statement expression would not be warned
+ * of either, but leaves a store behind at -O0. */
+#if defined(__GNUC__) && !defined(__clang__)
+#pragma GCC system_header
+#endif
+#define PYROSCOPE_OFF_INT_(call) ((void)sizeof(call), 0)
+
+#define pyroscope_load(address) ((void)sizeof(((pyroscope_load)(address), 0)))
+#define pyroscope_start(config) PYROSCOPE_OFF_INT_((pyroscope_start)(config))
+#define pyroscope_stop(timeout_ms) \
+	PYROSCOPE_OFF_INT_((pyroscope_stop)(timeout_ms))
+#define pyroscope_flush(timeout_ms) \
+	PYROSCOPE_OFF_INT_((pyroscope_flush)(timeout_ms))
+#define pyroscope_set_app_name(name) \
+	PYROSCOPE_OFF_INT_((pyroscope_set_app_name)(name))
+#define pyroscope_fork_child() ((void)0)
+#define pyroscope_strerror(error) \
+	((void)sizeof((pyroscope_strerror)(error)), "")
+#define pyroscope_version() ""
+
+#endif
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif

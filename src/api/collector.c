@@ -1,0 +1,302 @@
+// SPDX-License-Identifier: Apache-2.0
+/* collector.c - the thread that turns records into profiles
+ *
+ * Wakes when records come (at most some ten times a second then), else once a
+ * second. The order of one round matters: first see which objects are loaded,
+ * then sweep, so that code loaded a moment ago has a name. */
+#include <errno.h>
+#include <stdio.h>
+
+#include "api/session.h"
+#include "base/log.h"
+#include "base/on.h"
+#include "base/os.h"
+#include "base/slots.h"
+#include "profile/cpu_profile.h"
+#include "source/cpu.h"
+#include "source/hook.h"
+
+#define BUSY_NS (100 * PYRO_NS_PER_MS)
+#define IDLE_NS PYRO_NS_PER_SEC
+#define LAZY_POLL_NS (10 * PYRO_NS_PER_MS)
+/* A look at all threads may take a thousandth of one core. */
+#define SCAN_SHARE 1000
+
+uint64_t pyro_process_cpu_ns(void)
+{
+	return pyro_clock_ns(CLOCK_PROCESS_CPUTIME_ID);
+}
+
+/* (module, address) of a pc, by the snapshot that its record was walked with,
+ * else by the newest: code that was loaded in between. */
+static uint64_t frame_of(const struct pyro_snapshot *then,
+			 const struct pyro_snapshot *now, uint64_t pc)
+{
+	const struct pyro_map *map = then ? pyro_snapshot_find(then, pc) : NULL;
+
+	if (!map && now)
+		map = pyro_snapshot_find(now, pc);
+	if (!map)
+		return PYRO_FRAME_ADDRESS(pc);
+	return (uint64_t)map->module << 48 | PYRO_FRAME_ADDRESS(pc - map->bias);
+}
+
+static void take_record(void *arg, const struct pyro_record *record)
+{
+	struct pyro_session *s = arg;
+	const struct pyro_snapshot *now = pyro_modules_current();
+	const struct pyro_snapshot *then =
+		pyro_modules_snapshot(s->modules, record->generation);
+	uint64_t frames[PYRO_DEPTH_MAX];
+	size_t depth = 0;
+
+	for (size_t i = 0; i < record->depth; i++)
+		if (!pyro_hook_is_trampoline(record->pc[i]))
+			frames[depth++] = frame_of(then, now, record->pc[i]);
+	pyro_stacks_add(&s->stacks, frames, depth, record->stop,
+			record->weight_ns, record->ticks);
+}
+
+static size_t sweep(struct pyro_session *s)
+{
+	uint64_t ns, ticks;
+	size_t swept = pyro_slots_sweep(take_record, s);
+
+	pyro_slots_lost(&ns, &ticks);
+	s->window.lost_ns += ns;
+	s->window.lost_ticks += ticks;
+	if (swept)
+		pyro_output_mark(s, true);
+	return swept;
+}
+
+/* New objects: their tables are in the new snapshot. The old one goes when no
+ * handler walks by it and no record names it. */
+static size_t refresh(struct pyro_session *s)
+{
+	size_t swept = 0;
+
+	if (pyro_modules_refresh(s->modules) == 1 && pyro_registry_quiesce()) {
+		swept = sweep(s);
+		pyro_modules_reclaim(s->modules,
+				     pyro_modules_current()->generation);
+	}
+	return swept + sweep(s);
+}
+
+static bool alive(void *arg, pid_t tid)
+{
+	(void)arg;
+	return pyro_clock_ns(pyro_thread_clock(tid)) != 0;
+}
+
+static void scan(struct pyro_session *s, uint64_t now)
+{
+	if (now < s->next_scan_ns)
+		return;
+	pyro_cpu_check_signal();
+	pyro_cpu_scan();
+	pyro_slots_reclaim(alive, NULL);
+
+	uint64_t took = pyro_clock_ns(CLOCK_MONOTONIC) - now;
+
+	s->next_scan_ns = now + pyro_max(IDLE_NS, took * SCAN_SHARE);
+}
+
+static int64_t realtime_ns(struct pyro_session *s)
+{
+	int64_t now = (int64_t)pyro_clock_ns(CLOCK_REALTIME);
+
+	/* The server takes equal times of one series for the same profile. */
+	if (now <= s->last_time_ns && s->last_time_ns - now < 1000000000)
+		now = s->last_time_ns + 1;
+	s->last_time_ns = now;
+	return now;
+}
+
+static void start_clock(struct pyro_session *s)
+{
+	s->window.time_ns = realtime_ns(s);
+	s->window.start_ns = pyro_clock_ns(CLOCK_MONOTONIC);
+}
+
+void pyro_window_begin(struct pyro_session *s, uint64_t cpu_ns,
+		       uint64_t library_ns)
+{
+	pyro_stacks_clear(&s->stacks);
+	start_clock(s);
+	s->window.cpu_ns = cpu_ns;
+	s->window.library_ns = library_ns;
+	s->window.lost_ns = s->window.lost_ticks = 0;
+}
+
+static void comment(struct pyro_session *s, struct pyro_profile *profile,
+		    uint64_t unsampled_ns)
+{
+	char text[200];
+	uint64_t truncated = s->stacks.records - s->stacks.stops[PYRO_STOP_END];
+	uint32_t *comments =
+		pyro_array_grow(profile->comments, &profile->comments_cap,
+				profile->comments_count + 1, sizeof(*comments));
+
+	if (!comments)
+		return;
+	snprintf(text, sizeof(text),
+		 "pyroscope: samples=%llu lost=%llu truncated=%llu "
+		 "unsampled_ns=%llu threads_unarmed=%llu",
+		 (unsigned long long)s->stacks.records,
+		 (unsigned long long)s->window.lost_ticks,
+		 (unsigned long long)truncated,
+		 (unsigned long long)unsampled_ns,
+		 (unsigned long long)pyro_cpu_unarmed());
+	profile->comments = comments;
+	comments[profile->comments_count++] =
+		pyro_profile_string(profile, text);
+}
+
+/* What the process used, less what samples explain: signed, because a sample
+ * stands for a whole period of which a part may lie in the window before. */
+static void window_end(struct pyro_session *s, bool last)
+{
+	uint64_t cpu = pyro_process_cpu_ns();
+	uint64_t library = pyro_library_cpu_ns();
+	uint64_t period = pyro_cpu_period_ns();
+	struct pyro_window *w = &s->window;
+	int64_t residual = w->residual_ns + (int64_t)(cpu - w->cpu_ns) -
+			   (int64_t)(library - w->library_ns) -
+			   (int64_t)(s->stacks.total_ns + w->lost_ns);
+	bool empty = s->stacks.count == 0 && w->lost_ns == 0;
+
+	/* An idle window says nothing: its little goes to the next one. */
+	if (empty && !last && cpu - w->cpu_ns < 10 * period) {
+		start_clock(s);
+		return;
+	}
+	if (empty && residual <= 0 && library == w->library_ns)
+		return;
+
+	uint64_t unsampled = 0;
+
+	if (residual >= (last ? 1 : (int64_t)period))
+		unsampled = (uint64_t)residual;
+
+	struct pyro_cpu_window window = {
+		.stacks = &s->stacks,
+		.period_ns = period,
+		.time_ns = w->time_ns,
+		.duration_ns =
+			(int64_t)(pyro_clock_ns(CLOCK_MONOTONIC) - w->start_ns),
+		.lost_ns = w->lost_ns,
+		.lost_ticks = w->lost_ticks,
+		.unsampled_ns = unsampled,
+		.library_ns = library - w->library_ns,
+	};
+	struct pyro_profile *profile = pyro_cpu_profile(&window, s->modules);
+
+	if (profile) {
+		comment(s, profile, unsampled);
+		pyro_output_window(s, profile);
+		pyro_profile_free(profile);
+	} else {
+		PYRO_LOG_ONCE("a profile was dropped: out of memory");
+	}
+	w->residual_ns = residual - (int64_t)unsampled;
+	pyro_window_begin(s, cpu, library);
+}
+
+/* A descendant may be one of a thousand short commands of a script. */
+static void wait_until_worth_it(struct pyro_session *s)
+{
+	while (!atomic_load(&s->stop_asked) &&
+	       atomic_load(&s->flush_asked) == 0 &&
+	       pyro_process_cpu_ns() < PYRO_LAZY_CPU_NS)
+		pyro_slots_wait(LAZY_POLL_NS, false);
+}
+
+static void arm(struct pyro_session *s)
+{
+	pyro_modules_refresh(s->modules);
+	pyro_on_set(PYRO_ON_YES);
+	/* Twice: a thread that is seen for the first time may be announcing
+	 * itself. */
+	pyro_cpu_scan();
+	pyro_cpu_scan();
+	s->next_scan_ns = pyro_clock_ns(CLOCK_MONOTONIC) + IDLE_NS;
+	atomic_store(&s->armed, 1);
+	pyro_wake(&s->armed);
+}
+
+/* One round; returns whether there were records. */
+static bool collect(struct pyro_session *s)
+{
+	uint32_t asked = atomic_load(&s->flush_asked);
+	bool stop = atomic_load(&s->stop_asked);
+	uint64_t now = pyro_clock_ns(CLOCK_MONOTONIC);
+
+	scan(s, now);
+
+	bool busy = refresh(s) > 0;
+
+	if (stop || asked != atomic_load(&s->flush_done) ||
+	    now - s->window.start_ns >=
+		    s->config.upload_interval_ms * PYRO_NS_PER_MS)
+		window_end(s, stop);
+	if (asked != atomic_load(&s->flush_done)) {
+		atomic_store(&s->flush_done, asked);
+		pyro_wake(&s->flush_done);
+	}
+	return busy;
+}
+
+static bool asked_for(struct pyro_session *s)
+{
+	return atomic_load(&s->stop_asked) ||
+	       atomic_load(&s->flush_asked) != atomic_load(&s->flush_done);
+}
+
+static void wait_for_work(struct pyro_session *s, bool busy)
+{
+	uint64_t end = s->window.start_ns +
+		       s->config.upload_interval_ms * PYRO_NS_PER_MS;
+	uint64_t now = pyro_clock_ns(CLOCK_MONOTONIC);
+	uint64_t left = end > now ? end - now : 0;
+
+	if (!asked_for(s))
+		pyro_slots_wait(pyro_min(busy ? BUSY_NS : IDLE_NS, left),
+				!busy);
+}
+
+static void run(struct pyro_session *s)
+{
+	bool stop, busy = false;
+
+	arm(s);
+	do {
+		wait_for_work(s, busy);
+		stop = atomic_load(&s->stop_asked);
+		if (stop) {
+			pyro_on_set(PYRO_ON_NO);
+			pyro_cpu_stop();
+			pyro_registry_quiesce();
+		}
+		busy = collect(s);
+	} while (!stop);
+}
+
+void pyro_collector_main(void *arg)
+{
+	struct pyro_session *s = arg;
+
+	if (s->how == PYRO_START_LAZY)
+		wait_until_worth_it(s);
+	if (s->how == PYRO_START_LAZY && atomic_load(&s->stop_asked))
+		window_end(s, true); /* too short for a sample */
+	else
+		run(s);
+	pyro_output_mark(s, false);
+	if (s->uploader &&
+	    pyro_uploader_flush(s->uploader, s->end_ms, s->end_failed_ms) != 0)
+		s->end_result = -ETIMEDOUT;
+	atomic_store(&s->ended, 1);
+	pyro_wake(&s->ended);
+}

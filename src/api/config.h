@@ -1,0 +1,32 @@
+// SPDX-License-Identifier: Apache-2.0
+/* config.h - the settings of a session, from code, environment and defaults */
+#ifndef PYRO_API_CONFIG_H
+#define PYRO_API_CONFIG_H
+
+#include <limits.h>
+
+#include "pyroscope/pyroscope.h"
+#include "transport/url.h"
+
+#define PYRO_NAME_MAX 255
+
+struct pyro_config {
+	struct pyro_url url;
+	char address[512];                        /* as given, for log lines */
+	char application_name[PYRO_NAME_MAX + 1]; /* label service_name */
+	char hostname[PYRO_NAME_MAX + 1];         /* label hostname */
+	uint32_t sample_rate;
+	uint32_t upload_interval_ms;
+	char output_dir[PATH_MAX]; /* "": push to url */
+};
+
+/* Fill config from given (NULL: nothing given), the environment and defaults,
+ * in this order; PYROSCOPE_ADHOC_SERVER_ADDRESS wins over all. Says in one log
+ * line what is wrong. 0, -EINVAL or -E2BIG. */
+int pyro_config_load(struct pyro_config *config,
+		     const struct pyroscope_config *given);
+
+/* What pyroscope_set_app_name() was given; "" for none. 0 or -EINVAL. */
+int pyro_config_set_app_name(const char *name);
+
+#endif

@@ -1,0 +1,226 @@
+// SPDX-License-Identifier: Apache-2.0
+/* lifecycle.c - the ends and the copies of a process
+ *
+ * exit    an atexit handler sends the last window; never from _exit
+ * signals under `pyro`, SIGTERM, SIGINT and SIGHUP that would kill flush first
+ * fork    the on-word and all that handlers touch read as zero in a child. The
+ *         fork handler there makes system calls only: it arms the one thread
+ *         that exists, whose samples wait in the pool. A collector is started
+ *         when the child has lived for 100 ms and makes a hooked call, or
+ *         exits, or calls pyroscope_fork_child(). vfork runs no handler and
+ *         shares the page: nothing happens there. */
+#include <errno.h>
+#include <pthread.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "api/session.h"
+#include "base/on.h"
+#include "base/os.h"
+#include "base/slots.h"
+#include "source/cpu.h"
+#include "source/hook.h"
+#include "transport/http.h"
+
+#define EXIT_MS 2000
+#define EXIT_FAILED_MS 200
+#define FATAL_MS 1000
+#define CHILD_AGE_NS (100 * PYRO_NS_PER_MS)
+#define FORK_WAIT_NS (5 * PYRO_NS_PER_MS)
+
+static bool is_running(void)
+{
+	return atomic_load(&pyro_session.state) == PYRO_SESSION_RUNNING;
+}
+
+/* The page was wiped: a forked child that is not set up yet. A vfork child sees
+ * its parent's page, and must not touch its parent's state. */
+static bool is_wiped(void)
+{
+	return atomic_load(&pyro_on_page->owned) == 0;
+}
+
+/* The child of a fork: nothing of the library's runs here. Its memory, the
+ * collector's tables above all, may be in the middle of a change: it is left
+ * alone for ever. System calls only. */
+static void become_child(void)
+{
+	struct pyro_session *s = &pyro_session;
+	struct pyro_thread *self;
+
+	pyro_mutex_reset(&s->lock);
+	pyro_mutex_reset(&pyro_registry_lock);
+	pyro_mutex_reset(&pyro_loader_lock);
+	pyro_library_threads_reset();
+	pyro_process.pid = pyro_getpid();
+	pyro_process.descendant = true;
+	s->modules = NULL;
+	s->uploader = NULL;
+	s->stacks = (struct pyro_stacks){0};
+	s->marked = false;
+	pyro_slots_forked();
+	pyro_registry_init();
+	pyro_cpu_forked();
+	self = pyro_registry_claim(PYRO_THREAD_LIVE);
+	if (self) {
+		self->scanned = true;
+		pyro_cpu_arm(self, pyro_gettid());
+	}
+	atomic_store(&pyro_on_page->owned, 1);
+	atomic_store(&pyro_on_page->child_since_ns,
+		     pyro_clock_ns(CLOCK_MONOTONIC));
+	pyro_on_set(PYRO_ON_CHILD);
+}
+
+/* The child must not inherit the loader's locks from a collector that reads
+ * the list of objects: that takes microseconds. */
+static _Thread_local bool fork_has_loader;
+
+static void before_fork(void)
+{
+	fork_has_loader = is_running() &&
+			  pyro_mutex_lock_for(&pyro_loader_lock, FORK_WAIT_NS);
+}
+
+static void after_fork_parent(void)
+{
+	if (fork_has_loader)
+		pyro_mutex_unlock(&pyro_loader_lock);
+}
+
+static void after_fork_child(void)
+{
+	if (is_running() && is_wiped())
+		become_child();
+}
+
+void pyro_lifecycle_revive(void)
+{
+	struct pyro_session *s = &pyro_session;
+
+	after_fork_child(); /* _Fork and raw clone run no handlers */
+	if (pyro_on_get() != PYRO_ON_CHILD || !pyro_mutex_lock_for(&s->lock, 0))
+		return;
+	if (pyro_on_get() == PYRO_ON_CHILD && !s->modules)
+		pyro_session_run(PYRO_START_FORKED);
+	pyro_mutex_unlock(&s->lock);
+}
+
+/* A program's signal handler may call read() and the like, but starting a
+ * thread there is not safe. */
+static bool in_signal_handler(void)
+{
+	struct pyro_regs regs = {0};
+	struct pyro_walk walk;
+	uint64_t pc[PYRO_DEPTH_MAX];
+
+	PYRO_REGS_HERE(&regs);
+	pyro_unwind_regs(pyro_modules_current(), &regs,
+			 (struct pyro_stack){0, 0}, pc, PYRO_DEPTH_MAX, &walk);
+	return walk.signal_frame;
+}
+
+/* From a hooked call, in a process that is not fully on. */
+static void on_hooked_call(void)
+{
+	after_fork_child();
+	if (pyro_on_get() != PYRO_ON_CHILD || pyro_session.modules)
+		return;
+
+	uint64_t since = atomic_load(&pyro_on_page->child_since_ns);
+
+	if (pyro_clock_ns(CLOCK_MONOTONIC) - since >= CHILD_AGE_NS &&
+	    !in_signal_handler())
+		pyro_lifecycle_revive();
+}
+
+static _Atomic bool exiting;
+
+static void at_exit(void)
+{
+	struct pyro_session *s = &pyro_session;
+
+	if (!is_running() || is_wiped() || atomic_exchange(&exiting, true))
+		return;
+	if (pyro_on_get() == PYRO_ON_CHILD && !s->modules) {
+		if (pyro_process_cpu_ns() < PYRO_LAZY_CPU_NS)
+			return;
+		pyro_lifecycle_revive();
+	}
+	if (s->modules)
+		pyro_session_end(EXIT_MS, EXIT_FAILED_MS);
+}
+
+/* Handlers run in reverse order: one that was registered before the TLS library
+ * registered its own finds it gone. */
+static void register_exit_again(void)
+{
+	atexit(at_exit);
+}
+
+static _Atomic int fatal_signal;
+
+static void die(int sig)
+{
+	struct sigaction dfl;
+	sigset_t set;
+
+	memset(&dfl, 0, sizeof(dfl));
+	dfl.sa_handler = SIG_DFL;
+	sigaction(sig, &dfl, NULL);
+	sigemptyset(&set);
+	sigaddset(&set, sig);
+	pthread_sigmask(SIG_UNBLOCK, &set, NULL);
+	raise(sig);
+}
+
+/* The thread that got the signal waits here: to the program it is as if the
+ * signal had killed it, a little later. A vfork child, which has its parent's
+ * memory, is not ours to flush. */
+static void on_fatal(int sig)
+{
+	int none = 0;
+
+	if (!is_running() || is_wiped() || pyro_on_get() != PYRO_ON_YES ||
+	    pyro_process.pid != pyro_getpid())
+		die(sig);
+	if (atomic_compare_exchange_strong(&fatal_signal, &none, sig)) {
+		atomic_store(&exiting, true);
+		pyro_session_end(FATAL_MS, EXIT_FAILED_MS);
+		die(sig);
+	}
+	for (;;)
+		pause();
+}
+
+void pyro_lifecycle_catch_signals(void)
+{
+	static const int fatal[] = {SIGTERM, SIGINT, SIGHUP};
+
+	for (size_t i = 0; i < PYRO_COUNT_OF(fatal); i++) {
+		struct sigaction old, ours;
+
+		if (sigaction(fatal[i], NULL, &old) != 0 ||
+		    (old.sa_flags & SA_SIGINFO) || old.sa_handler != SIG_DFL)
+			continue;
+		memset(&ours, 0, sizeof(ours));
+		ours.sa_handler = on_fatal;
+		ours.sa_flags = SA_RESTART | SA_ONSTACK;
+		sigemptyset(&ours.sa_mask);
+		sigaction(fatal[i], &ours, NULL);
+	}
+}
+
+void pyro_lifecycle_init(void)
+{
+	static _Atomic bool once;
+
+	pyro_hook_on_child(on_hooked_call);
+	if (atomic_exchange(&once, true))
+		return;
+	pyro_curl_loaded = register_exit_again;
+	pthread_atfork(before_fork, after_fork_parent, after_fork_child);
+	atexit(at_exit);
+}

@@ -1,0 +1,116 @@
+// SPDX-License-Identifier: Apache-2.0
+/* output.c - a window's profile on its way out
+ *
+ * To the server as a push message in the uploader's queue, or into the private
+ * folder of `pyro record` as a file of its own, so that a process that is
+ * killed loses its running window at most. */
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "api/session.h"
+#include "base/log.h"
+#include "base/os.h"
+#include "encode/gzip.h"
+#include "encode/pprof.h"
+#include "encode/push.h"
+#include "transport/file.h"
+
+static int make_push(const struct pyro_session *s, const struct pyro_buf *pprof,
+		     struct pyro_buf *out)
+{
+	char pid[16];
+	struct pyro_series_label labels[8] = {
+		{"__name__", "process_cpu"},
+		{"__delta__", "false"},
+		{"hostname", s->config.hostname},
+		{"pyroscope_spy", "cspy"},
+		{"service_name", s->config.application_name},
+	};
+	size_t count = 5;
+	struct pyro_buf message = {0};
+
+	if (pyro_process.descendant) {
+		snprintf(pid, sizeof(pid), "%d", (int)pyro_process.pid);
+		labels[count++] = (struct pyro_series_label){"pid", pid};
+	}
+
+	int err = pyro_push_write(labels, count, pprof->data, pprof->len,
+				  &message);
+
+	if (!err)
+		err = pyro_gzip(message.data, message.len, out);
+	pyro_buf_free(&message);
+	return err;
+}
+
+static int push(struct pyro_session *s, const struct pyro_buf *pprof)
+{
+	struct pyro_upload upload = {
+		.made_ns = pyro_clock_ns(CLOCK_MONOTONIC),
+	};
+	int err = make_push(s, pprof, &upload.body);
+
+	if (err) {
+		pyro_buf_free(&upload.body);
+		return err;
+	}
+	atomic_store(&s->shipped, true);
+	return pyro_uploader_push(s->uploader, &upload);
+}
+
+static int drop(struct pyro_session *s, const struct pyro_buf *pprof)
+{
+	char name[96];
+	struct pyro_buf packed = {0};
+	int err = pyro_gzip(pprof->data, pprof->len, &packed);
+
+	snprintf(name, sizeof(name), "%d-%llu-%u.pb.gz", (int)pyro_process.pid,
+		 (unsigned long long)s->began_ns, s->sequence++);
+	if (!err)
+		err = pyro_file_write(s->config.output_dir, name, packed.data,
+				      packed.len);
+	pyro_buf_free(&packed);
+	return err;
+}
+
+void pyro_output_window(struct pyro_session *s, struct pyro_profile *profile)
+{
+	struct pyro_buf pprof = {0};
+	int err;
+
+	if (s->uploader)
+		err = pyro_pprof_write_limited(profile, &pprof, NULL);
+	else
+		err = pyro_pprof_write(profile, &pprof);
+	if (!err)
+		err = s->uploader ? push(s, &pprof) : drop(s, &pprof);
+	pyro_buf_free(&pprof);
+	if (err)
+		PYRO_LOG_ONCE("a profile could not be written: %s",
+			      pyroscope_strerror(err));
+	else
+		pyro_output_mark(s, false);
+}
+
+void pyro_output_mark(struct pyro_session *s, bool pending)
+{
+	char path[PATH_MAX + 96];
+
+	if (s->uploader || s->marked == pending)
+		return;
+	s->marked = pending;
+	snprintf(path, sizeof(path), "%s/%d-%llu.open", s->config.output_dir,
+		 (int)pyro_process.pid, (unsigned long long)s->began_ns);
+	if (!pending) {
+		unlink(path);
+		return;
+	}
+
+	int fd = open(path, O_WRONLY | O_CREAT | O_CLOEXEC, 0600);
+
+	if (fd >= 0)
+		close(fd);
+}

@@ -1,0 +1,95 @@
+// SPDX-License-Identifier: Apache-2.0
+/* preload.c - the constructor: started by LD_PRELOAD, the library starts itself
+ *
+ * When it is linked, it does nothing until it is called. The variables that
+ * `pyro` sets:
+ *   PYROSCOPE_COMMAND    exec or record: die politely on SIGTERM
+ *   PYROSCOPE_ROOT_PID   the process that pyro started; others are descendants
+ *   PYROSCOPE_CHILDREN   0: programs that this one executes are not followed
+ *   PYROSCOPE_OUTPUT_DIR, PYROSCOPE_LOG_FILE */
+#include <dlfcn.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "api/session.h"
+#include "base/log.h"
+#include "base/os.h"
+#include "source/hook.h"
+
+/* Does one entry of LD_PRELOAD name this very object? */
+static char *find_self(char *list, size_t *len)
+{
+	Dl_info info;
+
+	if (!dladdr((void *)(uintptr_t)pyroscope_load, &info) ||
+	    !info.dli_fname)
+		return NULL;
+
+	const char *slash = strrchr(info.dli_fname, '/');
+	const char *self = slash ? slash + 1 : info.dli_fname;
+
+	for (char *at = list; *at; at += strspn(at, ": ")) {
+		*len = strcspn(at, ": ");
+
+		const char *base = at + *len;
+
+		while (base > at && base[-1] != '/')
+			base--;
+		/* libpyroscope.so may be a link to libpyroscope.so.0.1.0. */
+		if (strncmp(base, "libpyroscope.so", 15) == 0 ||
+		    (strlen(self) == (size_t)(at + *len - base) &&
+		     strncmp(base, self, strlen(self)) == 0))
+			return at;
+		at += *len;
+	}
+	return NULL;
+}
+
+/* Take our entry out, in place, and with it what would make a program that
+ * links the library drop files for a parent that does not wait for it. */
+static void leave_environment(char *entry, size_t len)
+{
+	char *rest = entry + len + strspn(entry + len, ": ");
+
+	memmove(entry, rest, strlen(rest) + 1);
+	if (!*secure_getenv("LD_PRELOAD"))
+		unsetenv("LD_PRELOAD");
+	unsetenv("PYROSCOPE_OUTPUT_DIR");
+}
+
+static bool is_root(void)
+{
+	const char *root = secure_getenv("PYROSCOPE_ROOT_PID");
+
+	return !root || atoi(root) == (int)pyro_getpid();
+}
+
+__attribute__((constructor)) static void on_load(void)
+{
+	char *list = secure_getenv("LD_PRELOAD");
+	const char *enabled = secure_getenv("PYROSCOPE_PROFILING_ENABLED");
+	const char *children = secure_getenv("PYROSCOPE_CHILDREN");
+	const char *command = secure_getenv("PYROSCOPE_COMMAND");
+	size_t len;
+	char *entry = list ? find_self(list, &len) : NULL;
+
+	if (!entry)
+		return;
+	pyro_process.preloaded = true;
+	pyro_process.under_pyro = command && *command;
+	pyro_process.descendant = !is_root();
+	if (pyro_process.under_pyro)
+		pyro_log_to(secure_getenv("PYROSCOPE_LOG_FILE"));
+	if (enabled && strcmp(enabled, "0") == 0)
+		return;
+
+	bool record = command && strcmp(command, "record") == 0;
+	enum pyro_start_how how = pyro_process.descendant ? PYRO_START_LAZY
+				  : record                ? PYRO_START_ROOT
+							  : PYRO_START_NORMAL;
+
+	if (pyro_session_start(NULL, how) == 0 && pyro_process.under_pyro)
+		pyro_lifecycle_catch_signals();
+	if (children && strcmp(children, "0") == 0)
+		leave_environment(entry, len);
+}

@@ -1,0 +1,299 @@
+// SPDX-License-Identifier: Apache-2.0
+/* session.c - the public calls, and the one session behind them
+ *
+ * Start prepares what handlers need, starts the collector and returns; the
+ * collector arms the timers when it has built the tables. */
+#include "api/session.h"
+
+#include <errno.h>
+#include <unistd.h>
+
+#include "base/log.h"
+#include "base/on.h"
+#include "base/os.h"
+#include "base/slots.h"
+#include "source/cpu.h"
+#include "source/hook.h"
+
+#define DEBUG_ROOT "/usr/lib/debug"
+#define UPLOAD_TIMEOUT_MS 10000
+#define QUEUE_PROFILES 16
+#define QUEUE_BYTES ((size_t)16 << 20)
+/* pyroscope_load() may block for 3 ms. */
+#define START_LOCK_NS (2 * PYRO_NS_PER_MS)
+/* Symbolizing and writing one profile, at the most. */
+#define LAST_PROFILE_MS 1000u
+#define STOP_WAIT_NS PYRO_NS_PER_SEC
+/* pyro record: longest wait for the tables before main. */
+#define ARMED_WAIT_NS (2 * PYRO_NS_PER_SEC)
+
+struct pyro_session pyro_session = {.lock = PYRO_MUTEX_INIT(PYRO_RANK_SESSION)};
+struct pyro_process pyro_process;
+
+/* A power of two that holds some tenths of a second of samples from every
+ * processor. */
+static size_t slot_count(void)
+{
+	long cpus = sysconf(_SC_NPROCESSORS_ONLN);
+	size_t count = 256;
+
+	while (count < (size_t)(cpus > 0 ? cpus : 1) * 64 && count < 8192)
+		count *= 2;
+	return count;
+}
+
+static int start_uploader(struct pyro_session *s)
+{
+	struct pyro_uploader_config config = {
+		.url = s->config.url,
+		.user_agent = "pyroscope-c/" PYROSCOPE_VERSION_STRING,
+		.timeout_ms = UPLOAD_TIMEOUT_MS,
+		.queue_max = QUEUE_PROFILES,
+		.queue_bytes_max = QUEUE_BYTES,
+	};
+
+	s->uploader = NULL;
+	if (s->config.output_dir[0])
+		return 0;
+	s->uploader = pyro_uploader_new(&config);
+	return s->uploader ? 0 : -ENOMEM;
+}
+
+static int prepare(struct pyro_session *s)
+{
+	static _Atomic bool slots_made;
+	int err = pyro_on_init();
+
+	if (!err)
+		err = pyro_registry_init();
+	if (!err && !atomic_exchange(&slots_made, true)) {
+		err = pyro_slots_init(slot_count());
+		atomic_store(&slots_made, err == 0);
+	}
+	if (err)
+		return err;
+	pyro_hook_init();
+	pyro_lifecycle_init();
+	return pyro_cpu_start(s->config.sample_rate);
+}
+
+int pyro_session_run(enum pyro_start_how how)
+{
+	struct pyro_session *s = &pyro_session;
+	bool forked = how == PYRO_START_FORKED;
+
+	s->how = how;
+	s->began_ns = pyro_clock_ns(CLOCK_MONOTONIC);
+	s->modules = pyro_modules_new(DEBUG_ROOT);
+	if (!s->modules)
+		return -ENOMEM;
+
+	int err = start_uploader(s);
+
+	if (err)
+		goto free_modules;
+	s->sequence = 0;
+	s->marked = false;
+	s->window = (struct pyro_window){0};
+	atomic_store(&s->shipped, false);
+	atomic_store(&s->flush_asked, 0);
+	atomic_store(&s->flush_done, 0);
+	atomic_store(&s->stop_asked, false);
+	atomic_store(&s->armed, 0);
+	atomic_store(&s->ended, 0);
+	/* A forked child's clock began at zero when it did. */
+	pyro_window_begin(s, forked ? 0 : pyro_process_cpu_ns(),
+			  forked ? 0 : pyro_library_cpu_ns());
+	atomic_store(&s->state, PYRO_SESSION_RUNNING);
+	err = pyro_thread_start("pyro-collect", pyro_collector_main, s);
+	if (!err)
+		return 0;
+	atomic_store(&s->state, PYRO_SESSION_IDLE);
+	if (s->uploader)
+		pyro_uploader_free(s->uploader, 0);
+free_modules:
+	pyro_modules_free(s->modules);
+	s->modules = NULL;
+	return err;
+}
+
+int pyro_session_start(const struct pyroscope_config *given,
+		       enum pyro_start_how how)
+{
+	struct pyro_session *s = &pyro_session;
+
+	if (!pyro_mutex_lock_for(&s->lock, START_LOCK_NS))
+		return -EALREADY; /* somebody is at it */
+
+	int err = atomic_load(&s->state) == PYRO_SESSION_IDLE ? 0 : -EALREADY;
+
+	if (!err)
+		err = pyro_config_load(&s->config, given);
+	if (!err) {
+		pyro_process.pid = pyro_getpid();
+		err = prepare(s);
+		if (!err)
+			err = pyro_session_run(how);
+		if (err)
+			pyro_log("not started: %s", pyroscope_strerror(err));
+	}
+	pyro_mutex_unlock(&s->lock);
+	if (!err && how == PYRO_START_ROOT)
+		pyro_wait(&s->armed, 0, ARMED_WAIT_NS);
+	return err;
+}
+
+/* What is too short for a profile starts no uploader. */
+static bool worth_uploading(struct pyro_session *s)
+{
+	return atomic_load(&s->shipped) || !s->uploader ||
+	       !pyro_process.preloaded ||
+	       pyro_process_cpu_ns() >= PYRO_UPLOAD_CPU_NS;
+}
+
+int pyro_session_end(uint32_t timeout_ms, uint32_t failed_ms)
+{
+	struct pyro_session *s = &pyro_session;
+
+	if (!worth_uploading(s))
+		return 0;
+	s->end_ms = timeout_ms;
+	s->end_failed_ms = failed_ms;
+	s->end_result = 0;
+	atomic_store(&s->stop_asked, true);
+	pyro_slots_wake();
+	/* Making the last profile takes a moment too. */
+	if (!pyro_wait(&s->ended, 0,
+		       (timeout_ms + LAST_PROFILE_MS) * PYRO_NS_PER_MS))
+		return -ETIMEDOUT;
+	return s->end_result;
+}
+
+void pyroscope_load(const char *address)
+{
+	struct pyroscope_config config = PYROSCOPE_CONFIG_INIT;
+
+	config.server_address = address;
+	pyro_session_start(&config, PYRO_START_NORMAL);
+}
+
+int pyroscope_start(const struct pyroscope_config *config)
+{
+	return pyro_session_start(config, PYRO_START_NORMAL);
+}
+
+static void free_session(struct pyro_session *s)
+{
+	if (s->uploader)
+		pyro_uploader_free(s->uploader, 0);
+	pyro_modules_free(s->modules);
+	pyro_stacks_free(&s->stacks);
+	s->modules = NULL;
+	s->uploader = NULL;
+	atomic_store(&s->state, PYRO_SESSION_IDLE);
+}
+
+int pyroscope_stop(uint32_t timeout_ms)
+{
+	struct pyro_session *s = &pyro_session;
+	int err = 0;
+
+	pyro_mutex_lock(&s->lock);
+	if (atomic_load(&s->state) == PYRO_SESSION_RUNNING &&
+	    pyro_on_get() != PYRO_ON_CHILD) {
+		pyro_hook_on_child(NULL);
+		atomic_store(&s->state, PYRO_SESSION_STOPPING);
+		err = pyro_session_end(timeout_ms, timeout_ms);
+		atomic_store(&s->stop_asked, true);
+		pyro_slots_wake();
+		if (pyro_wait(&s->ended, 0, STOP_WAIT_NS))
+			free_session(s);
+		else
+			pyro_log("stopping takes long; profiling cannot be "
+				 "started again");
+	}
+	pyro_mutex_unlock(&s->lock);
+	return err;
+}
+
+static uint32_t left_ms(uint64_t end_ns)
+{
+	uint64_t now = pyro_clock_ns(CLOCK_MONOTONIC);
+
+	return end_ns > now ? (uint32_t)((end_ns - now) / PYRO_NS_PER_MS) : 0;
+}
+
+int pyroscope_flush(uint32_t timeout_ms)
+{
+	struct pyro_session *s = &pyro_session;
+	uint64_t wait_ns =
+		pyro_max(timeout_ms, LAST_PROFILE_MS) * PYRO_NS_PER_MS;
+	uint64_t end =
+		pyro_clock_ns(CLOCK_MONOTONIC) + timeout_ms * PYRO_NS_PER_MS;
+	int err = 0;
+
+	/* Held so that no stop frees what is waited on. */
+	if (!pyro_mutex_lock_for(&s->lock, wait_ns))
+		return -ETIMEDOUT;
+	if (atomic_load(&s->state) == PYRO_SESSION_RUNNING &&
+	    pyro_on_get() != PYRO_ON_CHILD) {
+		uint32_t before = atomic_load(&s->flush_done);
+
+		atomic_fetch_add(&s->flush_asked, 1);
+		pyro_slots_wake();
+		if (!pyro_wait(&s->flush_done, before, wait_ns))
+			err = -ETIMEDOUT;
+		else if (timeout_ms && s->uploader)
+			err = pyro_uploader_flush(s->uploader, left_ms(end),
+						  left_ms(end));
+	}
+	pyro_mutex_unlock(&s->lock);
+	return err;
+}
+
+int pyroscope_set_app_name(const char *name)
+{
+	int err = pyro_config_set_app_name(name);
+
+	if (!err && atomic_load(&pyro_session.state) != PYRO_SESSION_IDLE)
+		err = -EALREADY;
+	return err;
+}
+
+void pyroscope_fork_child(void)
+{
+	pyro_lifecycle_revive();
+}
+
+#define ERRORS(XX)                                                         \
+	XX(0, "success")                                                   \
+	XX(EALREADY, "profiling is on already")                            \
+	XX(EINVAL, "invalid argument")                                     \
+	XX(E2BIG, "the program is newer than the library")                 \
+	XX(ENOTSUP, "this process cannot be profiled")                     \
+	XX(ENOSYS, "the kernel is too old: 4.18 or newer is needed")       \
+	XX(EBUSY, "the program uses every signal that sampling could use") \
+	XX(ENOMEM, "out of memory")                                        \
+	XX(EAGAIN, "no thread could be started")                           \
+	XX(ETIMEDOUT, "not everything was delivered in time")              \
+	XX(EACCES, "permission denied")                                    \
+	XX(ENOSPC, "no space left on device")                              \
+	XX(ENOENT, "no such file or directory")
+
+const char *pyroscope_strerror(int error)
+{
+	switch (error < 0 ? -error : error) {
+#define TEXT(code, text) \
+	case code:       \
+		return text;
+		ERRORS(TEXT)
+#undef TEXT
+	default:
+		return "unknown error";
+	}
+}
+
+const char *pyroscope_version(void)
+{
+	return PYROSCOPE_VERSION_STRING;
+}

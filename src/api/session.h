@@ -1,0 +1,121 @@
+// SPDX-License-Identifier: Apache-2.0
+/* session.h - what the files of api/ share: one session a process
+ *
+ *   session.c    start, stop, flush: the state and the public calls
+ *   collector.c  the collector thread: sweep, scan, windows
+ *   output.c     a window's profile to the server or the folder
+ *   lifecycle.c  exit, fatal signals, fork and its children
+ *   preload.c    the constructor */
+#ifndef PYRO_API_SESSION_H
+#define PYRO_API_SESSION_H
+
+#include <stdatomic.h>
+#include <sys/types.h>
+
+#include "api/config.h"
+#include "base/sync.h"
+#include "image/modules.h"
+#include "profile/profile.h"
+#include "profile/stacks.h"
+#include "transport/upload.h"
+
+enum pyro_session_state {
+	PYRO_SESSION_IDLE,
+	PYRO_SESSION_RUNNING,
+	PYRO_SESSION_STOPPING
+};
+
+/* Set once from the environment; read everywhere after. */
+struct pyro_process {
+	bool preloaded;  /* by LD_PRELOAD: starts by itself */
+	bool under_pyro; /* pyro exec or record: dies politely */
+	bool descendant; /* of the process that was started first */
+	pid_t pid;       /* who set up this state: differs in a child */
+};
+
+/* How a session begins. */
+enum pyro_start_how {
+	PYRO_START_NORMAL, /* by a call of the program */
+	PYRO_START_ROOT,   /* under pyro: tables are built before main */
+	PYRO_START_LAZY,   /* a descendant: when it has used some CPU time */
+	PYRO_START_FORKED  /* a forked child, which samples already */
+};
+
+struct pyro_window {
+	int64_t time_ns;   /* CLOCK_REALTIME of the start */
+	uint64_t start_ns; /* CLOCK_MONOTONIC of the start */
+	uint64_t cpu_ns;   /* process and library CPU time then */
+	uint64_t library_ns;
+	int64_t residual_ns; /* carried from earlier windows, signed */
+	uint64_t lost_ns, lost_ticks;
+};
+
+struct pyro_session {
+	struct pyro_mutex lock; /* start, stop, revival */
+	_Atomic uint32_t state; /* enum pyro_session_state */
+	enum pyro_start_how how;
+	struct pyro_config config; /* constant while running */
+	uint64_t began_ns; /* names of dropped files; unique a session */
+
+	/* Requests to the collector, and what it did. Waited on as futexes. */
+	_Atomic uint32_t flush_asked, flush_done;
+	_Atomic bool stop_asked;
+	_Atomic uint32_t armed; /* timers run */
+	_Atomic uint32_t ended; /* the thread has left */
+	/* Written before stop_asked is set: how long the collector may wait for
+	 * the last uploads. Read after ended: whether they all went. */
+	uint32_t end_ms, end_failed_ms;
+	int end_result;
+
+	/* Collector only. */
+	struct pyro_modules *modules;
+	struct pyro_stacks stacks;
+	struct pyro_window window;
+	uint64_t next_scan_ns;
+	int64_t last_time_ns;
+	uint32_t sequence;
+	bool marked; /* the folder knows that samples are pending */
+
+	/* Set before the collector starts, constant after. */
+	struct pyro_uploader *uploader; /* NULL: output_dir */
+	_Atomic bool shipped; /* something was handed to the uploader */
+};
+
+extern struct pyro_session pyro_session;
+extern struct pyro_process pyro_process;
+
+/* session.c */
+int pyro_session_start(const struct pyroscope_config *given,
+		       enum pyro_start_how how);
+/* Start the thread of a session whose config is set. Session lock held. */
+int pyro_session_run(enum pyro_start_how how);
+/* Ask the collector to end: the last window, then at most timeout_ms for what is
+ * queued (failed_ms when the server does not answer). Waits for it as long. It
+ * only stores and waits: a signal handler may call it. 0 or -ETIMEDOUT. */
+int pyro_session_end(uint32_t timeout_ms, uint32_t failed_ms);
+
+/* collector.c */
+/* Start measuring: the process's and the library's CPU time so far are not part
+ * of the window. Before the collector runs, or by it. */
+void pyro_window_begin(struct pyro_session *s, uint64_t cpu_ns,
+		       uint64_t library_ns);
+void pyro_collector_main(void *arg);
+
+/* output.c */
+void pyro_output_window(struct pyro_session *s, struct pyro_profile *profile);
+/* In a folder: tell that samples are pending, or that all were written. */
+void pyro_output_mark(struct pyro_session *s, bool pending);
+
+/* lifecycle.c: each may be called at every start. */
+void pyro_lifecycle_init(void);
+/* Take SIGTERM and its like where they would kill the process. */
+void pyro_lifecycle_catch_signals(void);
+/* A forked child with no collector gets one. */
+void pyro_lifecycle_revive(void);
+
+/* CPU time of this process, and whether that is too little to start for. */
+uint64_t pyro_process_cpu_ns(void);
+#define PYRO_LAZY_CPU_NS (10 * PYRO_NS_PER_MS)
+#define PYRO_UPLOAD_CPU_NS (100 * PYRO_NS_PER_MS)
+
+#endif

@@ -1,0 +1,78 @@
+// SPDX-License-Identifier: Apache-2.0
+/* slots.c - the writers' half of the pool: signal safe
+ *
+ * The pool's state lives in its own pages with MADV_WIPEONFORK, so a forked
+ * child finds it empty whatever the parent's threads were doing. */
+#include "base/slots.h"
+
+#include "base/slots_pool.h"
+#include "base/sync.h"
+
+#define PROBES 8
+
+struct pyro_slot_pool *_Atomic pyro_slot_pool;
+
+struct pyro_record *pyro_slots_take(pid_t tid, uint64_t weight_ns,
+				    uint32_t ticks)
+{
+	struct pyro_slot_pool *pool =
+		atomic_load_explicit(&pyro_slot_pool, memory_order_acquire);
+
+	if (!pool)
+		return NULL;
+
+	/* A shared counter spreads the starts evenly; threads that tick at
+	 * once get neighbours, not the same slot. */
+	size_t start =
+		atomic_fetch_add_explicit(&pool->next, 1, memory_order_relaxed);
+	for (size_t i = 0; i < PROBES; i++) {
+		struct pyro_record *r =
+			&pool->record[(start + i * 17) & pool->mask];
+		uint32_t state = PYRO_SLOT_FREE;
+
+		if (atomic_compare_exchange_strong_explicit(
+			    &r->state, &state, PYRO_SLOT_BUSY,
+			    memory_order_acquire, memory_order_relaxed)) {
+			r->tid = tid;
+			r->weight_ns = weight_ns;
+			r->ticks = ticks;
+			r->depth = 0;
+			return r;
+		}
+	}
+	atomic_fetch_add_explicit(&pool->lost_ns, weight_ns,
+				  memory_order_relaxed);
+	atomic_fetch_add_explicit(&pool->lost_ticks, ticks,
+				  memory_order_relaxed);
+	return NULL;
+}
+
+void pyro_slots_wake(void)
+{
+	struct pyro_slot_pool *pool =
+		atomic_load_explicit(&pyro_slot_pool, memory_order_acquire);
+
+	if (!pool)
+		return;
+	atomic_fetch_add_explicit(&pool->wake, 1, memory_order_release);
+	pyro_wake(&pool->wake);
+}
+
+void pyro_slots_commit(struct pyro_record *record)
+{
+	struct pyro_slot_pool *pool =
+		atomic_load_explicit(&pyro_slot_pool, memory_order_acquire);
+
+	atomic_store_explicit(&record->state, PYRO_SLOT_READY,
+			      memory_order_release);
+
+	uint32_t ready = atomic_fetch_add_explicit(&pool->ready, 1,
+						   memory_order_seq_cst) +
+			 1;
+
+	if (ready == pool->mask / 2 ||
+	    (atomic_load_explicit(&pool->idle, memory_order_seq_cst) &&
+	     atomic_exchange_explicit(&pool->idle, false,
+				      memory_order_seq_cst)))
+		pyro_slots_wake();
+}

@@ -1,0 +1,66 @@
+// SPDX-License-Identifier: Apache-2.0
+/* slots.h - records on their way from handlers to the collector
+ *
+ * One pool of fixed-size slots for the whole process. A writer takes a free
+ * slot (CAS FREE to BUSY from a hashed start, a few probes), fills it and
+ * commits it READY; the collector sweeps. No slot belongs to a thread, so
+ * nesting, bursts and dead threads need no special case. When no slot is free
+ * the event's weight is counted as lost. The memory is zero in a forked child:
+ * all slots are free there. */
+#ifndef PYRO_BASE_SLOTS_H
+#define PYRO_BASE_SLOTS_H
+
+#include <stdatomic.h>
+#include <sys/types.h>
+
+#include "base/util.h"
+
+/* Frames that a record can hold. */
+#define PYRO_DEPTH_MAX 128
+
+struct pyro_record {
+	_Atomic uint32_t state;
+	pid_t tid;          /* who took it: a dead thread's slot is reclaimed */
+	uint64_t weight_ns; /* CPU time this sample stands for */
+	uint32_t ticks;     /* timer expirations it stands for */
+	uint32_t generation; /* of the snapshot that pc[] belongs to */
+	uint16_t depth;
+	uint16_t stop; /* enum pyro_stop: why the walk ended */
+	uint32_t unused;
+	/* Leaf first; return addresses are stored minus one, so that each
+	 * lies inside the instruction that it stands for. */
+	uint64_t pc[PYRO_DEPTH_MAX];
+};
+
+/* count slots, a power of two. 0 or -ENOMEM. Again after pyro_slots_free. */
+int pyro_slots_init(size_t count);
+/* Only when no handler can run. */
+void pyro_slots_free(void);
+/* In a forked child: forget what the parent had lost and counted. */
+void pyro_slots_forked(void);
+
+/* A slot to fill, or NULL after counting weight_ns and ticks as lost. Context:
+ * signal, any thread. */
+struct pyro_record *pyro_slots_take(pid_t tid, uint64_t weight_ns,
+				    uint32_t ticks) PYRO_SIGNAL_SAFE;
+/* Hand it to the collector; wakes it when it is idle or when the pool is half
+ * full. Context: signal. */
+void pyro_slots_commit(struct pyro_record *record) PYRO_SIGNAL_SAFE;
+
+/* Call fn for every READY record and free its slot. Returns how many. */
+typedef void pyro_record_fn(void *arg, const struct pyro_record *record);
+size_t pyro_slots_sweep(pyro_record_fn *fn, void *arg);
+/* Free slots that threads took and never committed, because they died. alive
+ * tells whether a thread still exists. */
+typedef bool pyro_alive_fn(void *arg, pid_t tid);
+size_t pyro_slots_reclaim(pyro_alive_fn *alive, void *arg);
+
+/* What was lost since the last call. */
+void pyro_slots_lost(uint64_t *weight_ns, uint64_t *ticks);
+
+/* Wait until pyro_slots_wake() is called, the pool fills, or timeout_ns went by;
+ * with idle also until the first record is committed. Collector. */
+void pyro_slots_wait(uint64_t timeout_ns, bool idle);
+void pyro_slots_wake(void) PYRO_SIGNAL_SAFE;
+
+#endif

@@ -1,0 +1,33 @@
+// SPDX-License-Identifier: Apache-2.0
+/* slots_pool.h - the pool itself, shared by its two halves: slots.c (handlers)
+ * and slots_sweep.c (collector) */
+#ifndef PYRO_BASE_SLOTS_POOL_H
+#define PYRO_BASE_SLOTS_POOL_H
+
+#include "base/slots.h"
+
+enum pyro_slot_state { /* zero pages are free slots */
+	PYRO_SLOT_FREE,
+	PYRO_SLOT_BUSY,
+	PYRO_SLOT_READY
+};
+
+struct pyro_slot_pool {
+	size_t mask; /* count - 1 */
+	size_t bytes;
+	/* Written by handlers, relaxed but for the wake protocol. */
+	_Atomic size_t next;
+	_Atomic uint64_t lost_ns;
+	_Atomic uint64_t lost_ticks;
+	/* Records committed since the last sweep began. */
+	_Atomic uint32_t ready;
+	/* Set by the collector before it sleeps with nothing to do; whoever
+	 * clears it wakes the collector. */
+	_Atomic bool idle;
+	_Atomic uint32_t wake;
+	struct pyro_record *record; /* in the wiped pages */
+};
+
+extern struct pyro_slot_pool *_Atomic pyro_slot_pool;
+
+#endif

@@ -1,0 +1,120 @@
+// SPDX-License-Identifier: Apache-2.0
+/* slots_sweep.c - the collector's half of the pool */
+#include <errno.h>
+#include <sys/mman.h>
+
+#include "base/arena.h"
+#include "base/slots.h"
+#include "base/slots_pool.h"
+#include "base/sync.h"
+
+int pyro_slots_init(size_t count)
+{
+	struct pyro_slot_pool *pool = pyro_pages_alloc(sizeof(*pool));
+
+	if (!pool)
+		return -ENOMEM;
+	pool->bytes = count * sizeof(struct pyro_record);
+	pool->mask = count - 1;
+	pool->record = pyro_pages_alloc(pool->bytes);
+	if (!pool->record) {
+		pyro_pages_free(pool, sizeof(*pool));
+		return -ENOMEM;
+	}
+	madvise(pool->record, pyro_align_up(pool->bytes, 4096),
+		MADV_WIPEONFORK);
+	atomic_store_explicit(&pyro_slot_pool, pool, memory_order_release);
+	return 0;
+}
+
+void pyro_slots_free(void)
+{
+	struct pyro_slot_pool *pool = atomic_exchange(&pyro_slot_pool, NULL);
+
+	if (!pool)
+		return;
+	pyro_pages_free(pool->record, pool->bytes);
+	pyro_pages_free(pool, sizeof(*pool));
+}
+
+void pyro_slots_forked(void)
+{
+	struct pyro_slot_pool *pool = atomic_load(&pyro_slot_pool);
+
+	if (!pool)
+		return;
+	atomic_store(&pool->lost_ns, 0);
+	atomic_store(&pool->lost_ticks, 0);
+	atomic_store(&pool->ready, 0);
+	atomic_store(&pool->idle, false);
+}
+
+size_t pyro_slots_sweep(pyro_record_fn *fn, void *arg)
+{
+	struct pyro_slot_pool *pool = atomic_load(&pyro_slot_pool);
+	size_t swept = 0;
+
+	/* Before the scan: what is committed behind it counts for the next. */
+	atomic_store(&pool->ready, 0);
+	for (size_t i = 0; i <= pool->mask; i++) {
+		struct pyro_record *r = &pool->record[i];
+
+		if (atomic_load_explicit(&r->state, memory_order_acquire) !=
+		    PYRO_SLOT_READY)
+			continue;
+		fn(arg, r);
+		r->tid = 0;
+		atomic_store_explicit(&r->state, PYRO_SLOT_FREE,
+				      memory_order_release);
+		swept++;
+	}
+	return swept;
+}
+
+size_t pyro_slots_reclaim(pyro_alive_fn *alive, void *arg)
+{
+	struct pyro_slot_pool *pool = atomic_load(&pyro_slot_pool);
+	size_t freed = 0;
+
+	for (size_t i = 0; i <= pool->mask; i++) {
+		struct pyro_record *r = &pool->record[i];
+		uint32_t state = PYRO_SLOT_BUSY;
+
+		/* A writer sets tid right after BUSY: 0 is "just taken". A
+		 * thread that is gone cannot commit any more. */
+		if (atomic_load_explicit(&r->state, memory_order_acquire) !=
+			    PYRO_SLOT_BUSY ||
+		    r->tid == 0 || alive(arg, r->tid))
+			continue;
+		atomic_fetch_add(&pool->lost_ns, r->weight_ns);
+		atomic_fetch_add(&pool->lost_ticks, r->ticks);
+		if (atomic_compare_exchange_strong(&r->state, &state,
+						   PYRO_SLOT_FREE))
+			freed++;
+	}
+	return freed;
+}
+
+void pyro_slots_lost(uint64_t *weight_ns, uint64_t *ticks)
+{
+	struct pyro_slot_pool *pool = atomic_load(&pyro_slot_pool);
+
+	*weight_ns = atomic_exchange(&pool->lost_ns, 0);
+	*ticks = atomic_exchange(&pool->lost_ticks, 0);
+}
+
+void pyro_slots_wait(uint64_t timeout_ns, bool idle)
+{
+	struct pyro_slot_pool *pool = atomic_load(&pyro_slot_pool);
+	uint32_t seen = atomic_load(&pool->wake);
+
+	/* Idle is set before ready is looked at, and a writer counts ready
+	 * before it looks at idle: one of the two sees the other. */
+	atomic_store(&pool->idle, idle);
+
+	uint32_t ready = atomic_load(&pool->ready);
+
+	if (idle ? ready == 0 : ready < pool->mask / 2)
+		pyro_wait(&pool->wake, seen, timeout_ns);
+	atomic_store(&pool->idle, false);
+}

@@ -1,0 +1,25 @@
+// SPDX-License-Identifier: Apache-2.0
+/* arch.h - what the unwinder must know of the processor */
+#ifndef PYRO_CAPTURE_ARCH_H
+#define PYRO_CAPTURE_ARCH_H
+
+#include <ucontext.h>
+
+#include "base/util.h"
+
+/* The registers that a walk carries from frame to frame. */
+struct pyro_regs {
+	uintptr_t pc, sp, fp;
+	uintptr_t rbx; /* x86_64 */
+	uintptr_t lr;  /* aarch64 */
+};
+
+#if defined(__x86_64__)
+#include "capture/arch_x86_64.h"
+#elif defined(__aarch64__)
+#include "capture/arch_aarch64.h"
+#else
+#error "x86_64 and aarch64 only"
+#endif
+
+#endif

@@ -1,0 +1,43 @@
+// SPDX-License-Identifier: Apache-2.0
+/* arch_aarch64.h - registers of aarch64 (AAPCS64, linux/sigcontext.h) */
+#ifndef PYRO_CAPTURE_ARCH_AARCH64_H
+#define PYRO_CAPTURE_ARCH_AARCH64_H
+
+/* A leaf keeps its return address in lr and need not touch the stack. */
+#define PYRO_CFA_MAY_EQUAL_SP true
+#define PYRO_STACK_ALIGN 16
+
+/* Offset of regs[0] in a ucontext; sp and pc follow x30. */
+#define PYRO_UCONTEXT_GREGS 184
+#define PYRO_REGISTER_COUNT 33
+
+static inline int pyro_greg_index(unsigned dwarf)
+{
+	return dwarf < PYRO_REGISTER_COUNT ? (int)dwarf : -1;
+}
+
+#define PYRO_DWARF_PC 32
+#define PYRO_DWARF_SP 31
+#define PYRO_DWARF_FP 29
+#define PYRO_DWARF_RBX 19 /* never named by a rule here */
+#define PYRO_DWARF_LR 30
+
+/* hint #7 is xpaclri: strips a pointer-authentication code from x30, and is a
+ * no-op on processors without the extension. */
+static inline uintptr_t pyro_strip_return_address(uintptr_t ra)
+{
+	register uintptr_t x30 __asm__("x30") = ra;
+
+	__asm__("hint #7" : "+r"(x30));
+	return x30;
+}
+
+#define PYRO_REGS_HERE(regs)                                         \
+	__asm__ volatile("adr x9, .\n\tstr x9, %0\n\tmov x9, sp\n\t" \
+			 "str x9, %1\n\tstr x29, %2\n\tstr x30, %3"  \
+			 : "=m"((regs)->pc), "=m"((regs)->sp),       \
+			   "=m"((regs)->fp), "=m"((regs)->lr)        \
+			 :                                           \
+			 : "x9")
+
+#endif

@@ -1,0 +1,321 @@
+// SPDX-License-Identifier: Apache-2.0
+/* unwind.c - the stack walk
+ *
+ * Each step looks up the rule of a pc in the module's table, computes the CFA
+ * (the caller's sp), and loads the return address and the saved fp and rbx.
+ * Invariants that make it safe on any input:
+ *   - the CFA grows with every frame (a signal frame may jump: it ends an
+ *     alternate stack), and there is an end to the number of frames;
+ *   - memory is read at or above sp only: what lies below has been popped, and
+ *     the red zone of an alternate stack may be unmapped;
+ *   - a word is loaded plainly only inside the thread's known stack; elsewhere
+ *     the kernel is asked for each page first (rt_sigprocmask copies the new
+ *     set before it looks at `how`: EFAULT is unreadable, EINVAL readable).
+ * Return addresses are looked up minus one, so that a call that never returns,
+ * at the very end of its function, finds its own function. */
+#include "capture/unwind.h"
+
+#include <errno.h>
+
+#include "base/syscall.h"
+
+#define PAGE_MASK (~(uintptr_t)4095)
+#define PROBES_MAX 64
+
+const char *pyro_stop_name(enum pyro_stop stop)
+{
+	static const char *const name[PYRO_STOP_COUNT] = {
+		"complete", "depth",    "gap",      "expression", "register",
+		"bounds",   "progress", "unmapped", "pending",
+	};
+
+	return stop < PYRO_STOP_COUNT ? name[stop] : "unknown";
+}
+
+struct walker {
+	const struct pyro_snapshot *snapshot;
+	struct pyro_regs regs;
+	struct pyro_stack stack;
+	/* All general registers of this frame, if it was interrupted; 0 in
+	 * frames that made a call. */
+	uintptr_t gregs;
+	uintptr_t probed; /* page that was found readable last */
+	unsigned probes;
+	bool interrupted; /* pc is the next instruction, not after a call */
+	bool lost_fp, lost_rbx;
+};
+
+static bool readable(struct walker *w, uintptr_t addr)
+{
+	uintptr_t page = addr & PAGE_MASK;
+
+	if (page == w->probed)
+		return true;
+	if (++w->probes > PROBES_MAX)
+		return false;
+	if (pyro_syscall4(SYS_rt_sigprocmask, -1, (long)addr, 0, 8) != -EINVAL)
+		return false;
+	w->probed = page;
+	return true;
+}
+
+/* A word of the stack at or above sp. */
+static bool load(struct walker *w, uintptr_t addr, uintptr_t *value)
+{
+	if (addr % sizeof(uintptr_t) != 0 || addr < w->regs.sp)
+		return false;
+	if (w->regs.sp >= w->stack.lo && addr < w->stack.hi &&
+	    w->regs.sp < w->stack.hi) {
+		if (w->stack.hi - addr < sizeof(uintptr_t))
+			return false;
+	} else if (!readable(w, addr)) {
+		return false;
+	}
+	*value = *(const volatile uintptr_t *)addr;
+	return true;
+}
+
+/* A register that only an interrupted frame has. */
+static bool greg(struct walker *w, unsigned dwarf, uintptr_t *value)
+{
+	int index = pyro_greg_index(dwarf);
+
+	if (!w->gregs || index < 0)
+		return false;
+
+	uintptr_t addr = w->gregs + (uintptr_t)index * sizeof(uintptr_t);
+
+	if (!readable(w, addr))
+		return false;
+	*value = *(const volatile uintptr_t *)addr;
+	return true;
+}
+
+static bool load_gregs(struct walker *w, uintptr_t gregs)
+{
+	struct pyro_regs r = {0};
+
+	w->gregs = gregs;
+	w->interrupted = true;
+	w->lost_fp = w->lost_rbx = false;
+	if (gregs % sizeof(uintptr_t) != 0 || !greg(w, PYRO_DWARF_PC, &r.pc) ||
+	    !greg(w, PYRO_DWARF_SP, &r.sp) || !greg(w, PYRO_DWARF_FP, &r.fp) ||
+	    !greg(w, PYRO_DWARF_RBX, &r.rbx) || !greg(w, PYRO_DWARF_LR, &r.lr))
+		return false;
+	w->regs = r;
+	return true;
+}
+
+static bool is_code(const struct walker *w, uintptr_t pc)
+{
+	return pyro_snapshot_find(w->snapshot, pc) != NULL;
+}
+
+static void enter_caller(struct walker *w, uintptr_t pc, uintptr_t cfa)
+{
+	w->regs.pc = pc;
+	w->regs.sp = cfa;
+	w->gregs = 0;
+	w->interrupted = false;
+}
+
+/* Without CFI: a leaf that has not touched the stack, or a frame pointer, if
+ * what they lead to is code. */
+static enum pyro_stop step_without_cfi(struct walker *w, enum pyro_stop reason)
+{
+	uintptr_t ra, fp;
+
+	if (w->interrupted && !PYRO_CFA_MAY_EQUAL_SP &&
+	    load(w, w->regs.sp, &ra) && is_code(w, ra - 1)) {
+		enter_caller(w, ra, w->regs.sp + sizeof(uintptr_t));
+		return PYRO_STOP_END;
+	}
+	if (w->lost_fp || w->regs.fp < w->regs.sp ||
+	    !load(w, w->regs.fp + sizeof(uintptr_t), &ra) ||
+	    !load(w, w->regs.fp, &fp))
+		return reason;
+	ra = pyro_strip_return_address(ra);
+	if (!is_code(w, ra - 1) || fp <= w->regs.fp)
+		return reason;
+	enter_caller(w, ra, w->regs.fp + 2 * sizeof(uintptr_t));
+	w->regs.fp = fp;
+	w->lost_rbx = true;
+	return PYRO_STOP_END;
+}
+
+static enum pyro_stop find_cfa(struct walker *w, const struct pyro_rule *rule,
+			       uintptr_t *cfa)
+{
+	intptr_t off = rule->cfa_off;
+	uintptr_t base = 0;
+
+	switch ((enum pyro_cfa)rule->cfa) {
+	case PYRO_CFA_SP:
+		*cfa = w->regs.sp + (uintptr_t)off;
+		return PYRO_STOP_END;
+	case PYRO_CFA_PLT:
+		*cfa = w->regs.sp + 8 +
+		       ((w->regs.pc & 15) >= (uintptr_t)off ? 8 : 0);
+		return PYRO_STOP_END;
+	case PYRO_CFA_FP:
+	case PYRO_CFA_FP_DEREF:
+		if (w->lost_fp)
+			return PYRO_STOP_REGISTER;
+		base = w->regs.fp;
+		break;
+	case PYRO_CFA_RBX:
+		if (w->lost_rbx)
+			return PYRO_STOP_REGISTER;
+		base = w->regs.rbx;
+		break;
+	case PYRO_CFA_REG:
+		if (!greg(w, rule->reg, &base))
+			return PYRO_STOP_REGISTER;
+		break;
+	case PYRO_CFA_SP_DEREF:
+		base = w->regs.sp;
+		break;
+	default:
+		return PYRO_STOP_EXPRESSION;
+	}
+	base += (uintptr_t)off;
+	if (rule->cfa == PYRO_CFA_FP_DEREF || rule->cfa == PYRO_CFA_SP_DEREF) {
+		if (!load(w, base, &base))
+			return PYRO_STOP_BOUNDS;
+		base += (uintptr_t)(intptr_t)rule->post;
+	}
+	*cfa = base;
+	return PYRO_STOP_END;
+}
+
+/* The caller's value of a saved register. A slot below sp has been popped
+ * already: the live register is the caller's. */
+static bool restore(struct walker *w, uintptr_t addr, uintptr_t *reg)
+{
+	return addr < w->regs.sp || load(w, addr, reg);
+}
+
+static enum pyro_stop step_by_rule(struct walker *w,
+				   const struct pyro_rule *rule)
+{
+	struct pyro_regs next = w->regs;
+	uintptr_t cfa, ra;
+	enum pyro_stop stop = find_cfa(w, rule, &cfa);
+
+	if (stop != PYRO_STOP_END)
+		return stop;
+	if (cfa < w->regs.sp || cfa % PYRO_STACK_ALIGN != 0 ||
+	    (cfa == w->regs.sp && !(PYRO_CFA_MAY_EQUAL_SP && w->interrupted)))
+		return PYRO_STOP_PROGRESS;
+
+	if (rule->flags & PYRO_RULE_RA_REG) {
+		if (!greg(w, (unsigned)rule->ra_off, &ra))
+			return PYRO_STOP_REGISTER;
+	} else if (!load(w, cfa + (uintptr_t)(intptr_t)rule->ra_off, &ra)) {
+		return PYRO_STOP_BOUNDS;
+	}
+
+	uintptr_t fp_base = rule->flags & PYRO_RULE_FP_AT_FP ? w->regs.fp : cfa;
+	uintptr_t rbx_base =
+		rule->flags & PYRO_RULE_RBX_AT_FP ? w->regs.fp : cfa;
+	bool lost_fp = w->lost_fp, lost_rbx = w->lost_rbx;
+
+	if (rule->flags & (PYRO_RULE_FP_SAVED | PYRO_RULE_FP_AT_FP))
+		lost_fp =
+			!restore(w, fp_base + (uintptr_t)(intptr_t)rule->fp_off,
+				 &next.fp);
+	if (rule->flags & (PYRO_RULE_RBX_SAVED | PYRO_RULE_RBX_AT_FP))
+		lost_rbx = !restore(
+			w, rbx_base + (uintptr_t)(intptr_t)rule->rbx_off,
+			&next.rbx);
+	w->regs = next;
+	w->lost_fp = lost_fp || (rule->flags & PYRO_RULE_FP_LOST);
+	w->lost_rbx = lost_rbx || (rule->flags & PYRO_RULE_RBX_LOST);
+	enter_caller(w, pyro_strip_return_address(ra), cfa);
+	return PYRO_STOP_END;
+}
+
+/* Go to the caller. PYRO_STOP_END with *done: this was the outermost frame. */
+static enum pyro_stop step(struct walker *w, struct pyro_walk *walk, bool *done)
+{
+	uintptr_t key = w->regs.pc - (w->interrupted ? 0 : 1);
+	const struct pyro_map *map = pyro_snapshot_find(w->snapshot, key);
+
+	if (!map)
+		return step_without_cfi(w, PYRO_STOP_UNMAPPED);
+
+	const struct pyro_rule *rule =
+		map->table ? pyro_unwind_rule(map->table, key - map->bias)
+			   : NULL;
+
+	if (!rule || rule->cfa == PYRO_CFA_GAP)
+		return step_without_cfi(w, PYRO_STOP_GAP);
+	if (rule->cfa == PYRO_CFA_END) {
+		*done = true;
+		return PYRO_STOP_END;
+	}
+	if (rule->cfa == PYRO_CFA_SIGNAL) {
+		/* The handler has returned into the trampoline: sp points to
+		 * the ucontext. */
+		walk->signal_frame = true;
+		return load_gregs(w, w->regs.sp + PYRO_UCONTEXT_GREGS)
+			       ? PYRO_STOP_END
+			       : PYRO_STOP_BOUNDS;
+	}
+	return step_by_rule(w, rule);
+}
+
+static size_t walk_all(struct walker *w, uint64_t *pc, size_t max,
+		       struct pyro_walk *walk)
+{
+	size_t depth = 0;
+	bool done = false;
+
+	walk->signal_frame = false;
+	walk->stop = PYRO_STOP_PENDING;
+	if (!w->snapshot) {
+		if (max > 0)
+			pc[depth++] = w->regs.pc;
+		return depth;
+	}
+	for (;;) {
+		if (depth == max) {
+			walk->stop = PYRO_STOP_DEPTH;
+			return depth;
+		}
+		pc[depth++] = w->regs.pc - (w->interrupted ? 0 : 1);
+		walk->stop = step(w, walk, &done);
+		if (done || walk->stop != PYRO_STOP_END)
+			return depth;
+	}
+}
+
+size_t pyro_unwind_signal(const struct pyro_snapshot *snapshot,
+			  const ucontext_t *context, struct pyro_stack stack,
+			  uint64_t *pc, size_t max, struct pyro_walk *walk)
+{
+	struct walker w = {.snapshot = snapshot, .stack = stack};
+
+	/* The kernel has just written it. */
+	w.probed = ((uintptr_t)context + PYRO_UCONTEXT_GREGS) & PAGE_MASK;
+	if (!load_gregs(&w, (uintptr_t)context + PYRO_UCONTEXT_GREGS)) {
+		walk->stop = PYRO_STOP_BOUNDS;
+		walk->signal_frame = false;
+		return 0;
+	}
+	return walk_all(&w, pc, max, walk);
+}
+
+size_t pyro_unwind_regs(const struct pyro_snapshot *snapshot,
+			const struct pyro_regs *regs, struct pyro_stack stack,
+			uint64_t *pc, size_t max, struct pyro_walk *walk)
+{
+	struct walker w = {
+		.snapshot = snapshot,
+		.stack = stack,
+		.regs = *regs,
+		.interrupted = true,
+	};
+
+	return walk_all(&w, pc, max, walk);
+}

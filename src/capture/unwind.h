@@ -1,0 +1,53 @@
+// SPDX-License-Identifier: Apache-2.0
+/* unwind.h - walk a stack by the published tables, in a handler */
+#ifndef PYRO_CAPTURE_UNWIND_H
+#define PYRO_CAPTURE_UNWIND_H
+
+#include "capture/arch.h"
+#include "image/tables.h"
+
+/* Why a walk ended. Only PYRO_STOP_END is a complete stack. */
+enum pyro_stop {
+	PYRO_STOP_END,        /* the CFI says: outermost frame */
+	PYRO_STOP_DEPTH,      /* more frames than there is room */
+	PYRO_STOP_GAP,        /* no CFI, and no frame pointer to follow */
+	PYRO_STOP_EXPRESSION, /* a rule that is not understood */
+	PYRO_STOP_REGISTER,   /* needs a register that is not known there */
+	PYRO_STOP_BOUNDS,     /* the stack would have to be read elsewhere */
+	PYRO_STOP_PROGRESS,   /* the frame would not move up the stack */
+	PYRO_STOP_UNMAPPED,   /* pc in no loaded object: JIT code, corruption */
+	PYRO_STOP_PENDING,    /* tables are not built yet */
+	PYRO_STOP_COUNT
+};
+
+/* Short name of a reason, for counters. */
+const char *pyro_stop_name(enum pyro_stop stop);
+
+/* A stack whose memory from any sp in [lo, hi) up to hi is surely mapped; both
+ * 0 if not known. Elsewhere each page is probed before it is read. */
+struct pyro_stack {
+	uintptr_t lo, hi;
+};
+
+struct pyro_walk {
+	enum pyro_stop stop;
+	bool signal_frame; /* the stack went through a signal handler */
+};
+
+/* Store at most max addresses, leaf first: the pc itself for the top frame and
+ * for one that a signal interrupted, the return address minus one otherwise.
+ * Returns how many. Never faults, whatever the registers hold. Context: signal;
+ * uses less than 400 bytes of stack. */
+size_t pyro_unwind_signal(const struct pyro_snapshot *snapshot,
+			  const ucontext_t *context, struct pyro_stack stack,
+			  uint64_t *pc, size_t max,
+			  struct pyro_walk *walk) PYRO_SIGNAL_SAFE;
+
+/* The same from registers alone (PYRO_REGS_HERE): rules that need another
+ * register end the walk. */
+size_t pyro_unwind_regs(const struct pyro_snapshot *snapshot,
+			const struct pyro_regs *regs, struct pyro_stack stack,
+			uint64_t *pc, size_t max,
+			struct pyro_walk *walk) PYRO_SIGNAL_SAFE;
+
+#endif

@@ -1,0 +1,395 @@
+// SPDX-License-Identifier: Apache-2.0
+/* modules.c - modules by identity, and snapshots of what is mapped
+ *
+ * A refresh copies the loader's list, finds for each load the module that it is
+ * (making its table when it is a new one), and publishes where modules are
+ * mapped. Old snapshots are kept until the collector says that no handler and
+ * no record uses them. */
+#include "image/modules.h"
+
+#include <errno.h>
+#include <stdatomic.h>
+#include <string.h>
+
+#include "image/cfi.h"
+#include "image/loads.h"
+#include "image/sort.h"
+
+struct entry {
+	struct pyro_module pub;
+	struct pyro_identity identity;
+	uintptr_t header; /* of its ELF header in memory; 0: unloaded */
+	struct pyro_unwind_table *table; /* owned; pub.table for readers */
+};
+
+struct pyro_modules {
+	const char *debug_root;
+	struct pyro_arena arena; /* entries and paths */
+	struct entry **entry;    /* entry[id - 1] */
+	size_t entry_count, entry_cap;
+	struct pyro_loads loads; /* as of the newest refresh */
+	bool is_fresh;           /* that refresh succeeded */
+	struct pyro_snapshot **kept; /* by rising generation */
+	size_t kept_count, kept_cap;
+	uint32_t generation;
+	size_t bytes; /* of tables and symbols */
+};
+
+/* Written by the collector, read by handlers. */
+static _Atomic(const struct pyro_snapshot *) current;
+
+struct pyro_modules *pyro_modules_new(const char *debug_root)
+{
+	struct pyro_modules *m = pyro_pages_alloc(sizeof(*m));
+	const char *root = debug_root ? debug_root : "";
+
+	if (!m)
+		return NULL;
+	m->debug_root = pyro_arena_strndup(&m->arena, root, strlen(root));
+	if (!m->debug_root) {
+		pyro_modules_free(m);
+		return NULL;
+	}
+	return m;
+}
+
+void pyro_modules_free(struct pyro_modules *modules)
+{
+	if (!modules)
+		return;
+
+	const struct pyro_snapshot *newest = pyro_modules_current();
+
+	for (size_t i = 0; i < modules->kept_count; i++) {
+		if (modules->kept[i] == newest)
+			atomic_store(&current, NULL);
+		pyro_pages_free(modules->kept[i], modules->kept[i]->bytes);
+	}
+	for (size_t i = 0; i < modules->entry_count; i++) {
+		pyro_cfi_free(modules->entry[i]->table);
+		pyro_symbols_free(modules->entry[i]->pub.symbols);
+	}
+	pyro_pages_free(modules->kept,
+			modules->kept_cap * sizeof(*modules->kept));
+	pyro_pages_free(modules->entry,
+			modules->entry_cap * sizeof(*modules->entry));
+	pyro_loads_free(&modules->loads);
+	pyro_arena_free(&modules->arena);
+	pyro_pages_free(modules, sizeof(*modules));
+}
+
+/* Still loaded where it was, as far as memory tells: its file need not be
+ * opened again. Without a build ID only the file can tell. */
+static bool is_unmoved(const struct entry *e, const struct pyro_object *o)
+{
+	return e->header == o->header && e->pub.bias == o->bias &&
+	       o->identity.build_id.len > 0 &&
+	       e->identity.phdr_hash == o->identity.phdr_hash &&
+	       pyro_build_id_equal(&e->identity.build_id,
+				   &o->identity.build_id) &&
+	       strcmp(e->identity.path, o->path) == 0;
+}
+
+static bool is_same(const struct entry *e, const struct pyro_object *o)
+{
+	const struct pyro_identity *a = &e->identity, *b = &o->identity;
+
+	return a->phdr_hash == b->phdr_hash && a->inode == b->inode &&
+	       a->dev == b->dev && a->size == b->size &&
+	       pyro_build_id_equal(&a->build_id, &b->build_id) &&
+	       strcmp(a->path, b->path) == 0;
+}
+
+static struct entry *find_entry(const struct pyro_modules *m,
+				const struct pyro_object *o,
+				bool (*matches)(const struct entry *,
+						const struct pyro_object *))
+{
+	for (size_t i = 0; i < m->entry_count; i++)
+		if (matches(m->entry[i], o))
+			return m->entry[i];
+	return NULL;
+}
+
+/* NULL: out of memory, or of ids. */
+static struct entry *add_entry(struct pyro_modules *m,
+			       const struct pyro_object *o,
+			       const struct pyro_elf *elf, bool file_matches)
+{
+	if (m->entry_count >= PYRO_MODULE_MAX)
+		return NULL;
+
+	struct entry **grown = pyro_array_grow(
+		m->entry, &m->entry_cap, m->entry_count + 1, sizeof(*grown));
+	struct entry *e = pyro_arena_alloc(&m->arena, sizeof(*e));
+	char *path = pyro_arena_strndup(&m->arena, o->path, strlen(o->path));
+
+	if (grown)
+		m->entry = grown;
+	if (!grown || !e || !path)
+		return NULL;
+
+	const char *slash = strrchr(path, '/');
+	struct pyro_module *pub = &e->pub;
+
+	e->identity = o->identity;
+	e->identity.path = path;
+	pub->id = (uint32_t)m->entry_count + 1;
+	pub->path = path;
+	pub->name = slash ? slash + 1 : path;
+	pub->build_id = o->identity.build_id;
+	pub->file_matches = file_matches;
+	if (!pyro_elf_text_range(o->phdr, o->phdr_count, &pub->text_lo,
+				 &pub->text_hi, &pub->text_offset))
+		pub->text_lo = pub->text_hi = pub->text_offset = 0;
+	if (elf && pyro_cfi_build(elf, &e->table) == 0) {
+		pub->table = e->table;
+		m->bytes += e->table->bytes;
+	}
+	m->entry[m->entry_count++] = e;
+	return e;
+}
+
+static struct entry *find_or_add(struct pyro_modules *m, struct pyro_object *o)
+{
+	struct entry *e = find_entry(m, o, is_unmoved);
+	struct pyro_elf elf;
+	bool file_matches;
+
+	if (e)
+		return e;
+
+	int err = pyro_object_open(&o->identity, o->header, &elf,
+				   &file_matches);
+
+	e = find_entry(m, o, is_same);
+	if (!e)
+		e = add_entry(m, o, err ? NULL : &elf, file_matches);
+	if (!err)
+		pyro_object_close(&elf);
+	return e;
+}
+
+/* Maps in the order in which they are found. */
+struct maps {
+	struct pyro_map *item;
+	size_t count, cap;
+};
+
+static int add_maps(struct maps *maps, const struct pyro_object *o,
+		    const struct entry *e)
+{
+	for (size_t i = 0; i < o->phdr_count; i++) {
+		const Elf64_Phdr *p = &o->phdr[i];
+
+		if (p->p_type != PT_LOAD || !(p->p_flags & PF_X))
+			continue;
+
+		struct pyro_map *grown =
+			pyro_array_grow(maps->item, &maps->cap,
+					maps->count + 1, sizeof(*grown));
+
+		if (!grown)
+			return -ENOMEM;
+		maps->item = grown;
+		maps->item[maps->count++] = (struct pyro_map){
+			.lo = o->bias + p->p_vaddr,
+			.hi = o->bias + p->p_vaddr + p->p_memsz,
+			.bias = o->bias,
+			.table = e->pub.table,
+			.module = e->pub.id,
+		};
+	}
+	return 0;
+}
+
+/* Identify everything that is loaded. */
+static int find_maps(struct pyro_modules *m, struct maps *maps)
+{
+	/* Too large for a stack that may be small. */
+	struct pyro_object *o = pyro_pages_alloc(sizeof(*o));
+	int err = o ? 0 : -ENOMEM;
+
+	for (size_t i = 0; i < m->loads.count && !err; i++) {
+		pyro_object_look(o, &m->loads, i);
+
+		struct entry *e = find_or_add(m, o);
+
+		/* No room for it: its frames stay nameless. */
+		if (!e)
+			continue;
+		e->pub.bias = o->bias;
+		e->header = o->header;
+		err = add_maps(maps, o, e);
+	}
+	pyro_pages_free(o, sizeof(*o));
+	return err;
+}
+
+/* Entries that are not loaded must not be read from memory. */
+static int forget_unloaded(struct pyro_modules *m, const struct maps *maps)
+{
+	bool *seen = pyro_pages_alloc(m->entry_count + 1);
+
+	if (!seen)
+		return -ENOMEM;
+	for (size_t i = 0; i < maps->count; i++)
+		seen[maps->item[i].module] = true;
+	for (size_t i = 0; i < m->entry_count; i++)
+		if (!seen[i + 1])
+			m->entry[i]->header = 0;
+	pyro_pages_free(seen, m->entry_count + 1);
+	return 0;
+}
+
+/* By rising address; what overlaps the one before is dropped. */
+static int fill_snapshot(struct pyro_snapshot *s, const struct maps *maps)
+{
+	size_t bytes = (maps->count + 1) * sizeof(struct pyro_sort_item);
+	struct pyro_sort_item *order = pyro_pages_alloc(bytes);
+
+	if (!order)
+		return -ENOMEM;
+	for (size_t i = 0; i < maps->count; i++)
+		order[i] = (struct pyro_sort_item){maps->item[i].lo, i};
+
+	int err = pyro_sort(order, maps->count);
+
+	for (size_t i = 0; i < maps->count && !err; i++) {
+		const struct pyro_map *map = &maps->item[order[i].value];
+
+		if (map->lo < map->hi &&
+		    (s->count == 0 || map->lo >= s->map[s->count - 1].hi))
+			s->map[s->count++] = *map;
+	}
+	pyro_pages_free(order, bytes);
+	return err;
+}
+
+static int publish(struct pyro_modules *m, const struct maps *maps)
+{
+	size_t bytes = sizeof(struct pyro_snapshot) +
+		       maps->count * sizeof(struct pyro_map);
+	struct pyro_snapshot **kept = pyro_array_grow(
+		m->kept, &m->kept_cap, m->kept_count + 1, sizeof(*kept));
+
+	if (!kept)
+		return -ENOMEM;
+	m->kept = kept;
+
+	struct pyro_snapshot *s = pyro_pages_alloc(bytes);
+
+	if (!s)
+		return -ENOMEM;
+	s->bytes = bytes;
+
+	int err = fill_snapshot(s, maps);
+
+	if (err) {
+		pyro_pages_free(s, bytes);
+		return err;
+	}
+	s->generation = ++m->generation;
+	m->kept[m->kept_count++] = s;
+	/* Release: pairs with the acquire in pyro_modules_current(). */
+	atomic_store_explicit(&current, s, memory_order_release);
+	return 0;
+}
+
+int pyro_modules_refresh(struct pyro_modules *modules)
+{
+	struct maps maps = {0};
+
+	if (modules->is_fresh && !pyro_loads_changed(&modules->loads))
+		return 0;
+	modules->is_fresh = false;
+
+	int err = pyro_loads_copy(&modules->loads);
+
+	if (!err)
+		err = find_maps(modules, &maps);
+	if (!err)
+		err = forget_unloaded(modules, &maps);
+	if (!err)
+		err = publish(modules, &maps);
+	pyro_pages_free(maps.item, maps.cap * sizeof(*maps.item));
+	if (err)
+		return err;
+	modules->is_fresh = true;
+	return 1;
+}
+
+const struct pyro_snapshot *pyro_modules_current(void)
+{
+	return atomic_load_explicit(&current, memory_order_acquire);
+}
+
+const struct pyro_snapshot *
+pyro_modules_snapshot(const struct pyro_modules *modules, uint32_t generation)
+{
+	for (size_t i = modules->kept_count; i-- > 0;)
+		if (modules->kept[i]->generation == generation)
+			return modules->kept[i];
+	return NULL;
+}
+
+void pyro_modules_reclaim(struct pyro_modules *modules, uint32_t generation)
+{
+	const struct pyro_snapshot *newest = pyro_modules_current();
+	size_t left = 0;
+
+	for (size_t i = 0; i < modules->kept_count; i++) {
+		struct pyro_snapshot *s = modules->kept[i];
+
+		if (s->generation < generation && s != newest)
+			pyro_pages_free(s, s->bytes);
+		else
+			modules->kept[left++] = s;
+	}
+	modules->kept_count = left;
+}
+
+static struct entry *entry_of(const struct pyro_modules *m, uint32_t id)
+{
+	return id > 0 && id <= m->entry_count ? m->entry[id - 1] : NULL;
+}
+
+const struct pyro_module *pyro_modules_get(const struct pyro_modules *modules,
+					   uint32_t id)
+{
+	struct entry *e = entry_of(modules, id);
+
+	return e ? &e->pub : NULL;
+}
+
+static void read_symbols(struct pyro_modules *m, struct entry *e)
+{
+	struct pyro_identity identity = e->identity;
+	struct pyro_elf elf;
+	bool file_matches;
+
+	e->pub.symbols_tried = true;
+	if (pyro_object_open(&identity, e->header, &elf, &file_matches) != 0)
+		return;
+	if (pyro_symbols_open(&elf, &e->identity.build_id, m->debug_root,
+			      &e->pub.symbols) == 0)
+		m->bytes += pyro_symbols_bytes(e->pub.symbols);
+	pyro_object_close(&elf);
+}
+
+bool pyro_modules_symbol(struct pyro_modules *modules, uint32_t id,
+			 uint64_t vaddr, struct pyro_symbol *out)
+{
+	struct entry *e = entry_of(modules, id);
+
+	if (!e)
+		return false;
+	if (!e->pub.symbols_tried)
+		read_symbols(modules, e);
+	return e->pub.symbols && pyro_symbols_find(e->pub.symbols, vaddr, out);
+}
+
+size_t pyro_modules_bytes(const struct pyro_modules *modules)
+{
+	return modules->bytes;
+}

@@ -1,0 +1,201 @@
+// SPDX-License-Identifier: Apache-2.0
+/* cpu_profile.c - frames to functions, and what was not sampled made visible
+ *
+ * A frame without a symbol is named "module+0xoffset", with the ELF virtual
+ * address as offset: the number that addr2line and nm use. */
+#include "profile/cpu_profile.h"
+
+#include <stdio.h>
+#include <string.h>
+
+struct builder {
+	struct pyro_profile *profile;
+	struct pyro_modules *modules;
+	struct pyro_table by_frame; /* frame -> index into known */
+	struct known {
+		uint64_t frame;
+		uint32_t location;
+	} * known;
+	size_t count, cap;
+	uint32_t *mapping; /* by module id; 0: not added yet */
+	size_t mapping_cap;
+};
+
+static bool same_frame(const void *owner, uint32_t item, const void *key)
+{
+	return ((const struct builder *)owner)->known[item].frame ==
+	       *(const uint64_t *)key;
+}
+
+static void hex(char *to, const struct pyro_build_id *id)
+{
+	static const char digit[] = "0123456789abcdef";
+
+	for (size_t i = 0; i < id->len; i++) {
+		*to++ = digit[id->bytes[i] >> 4];
+		*to++ = digit[id->bytes[i] & 15];
+	}
+	*to = '\0';
+}
+
+static uint32_t mapping_of(struct builder *b, const struct pyro_module *m)
+{
+	char id[2 * PYRO_BUILD_ID_MAX + 1];
+	uint32_t *mapping = pyro_array_grow(b->mapping, &b->mapping_cap,
+					    m->id + 1, sizeof(*mapping));
+
+	if (!mapping)
+		return 0;
+	b->mapping = mapping;
+	if (mapping[m->id])
+		return mapping[m->id];
+	hex(id, &m->build_id);
+
+	struct pyro_mapping new = {
+		.start = m->text_lo,
+		.limit = m->text_hi,
+		.offset = m->text_offset,
+		.filename = pyro_profile_string(b->profile, m->path),
+		.build_id = pyro_profile_string(b->profile, id),
+		/* Every location gets a line: one with neither would vanish
+		 * from Pyroscope's flame graphs. */
+		.has_functions = true,
+	};
+
+	mapping[m->id] = pyro_profile_mapping(b->profile, &new);
+	return mapping[m->id];
+}
+
+static uint32_t function_named(struct builder *b, const char *name,
+			       const struct pyro_module *m)
+{
+	struct pyro_function function = {
+		.name = pyro_profile_string(b->profile, name),
+		.filename = m ? pyro_profile_string(b->profile, m->path) : 0,
+	};
+
+	function.system_name = function.name;
+	return pyro_profile_function(b->profile, &function);
+}
+
+static uint32_t new_location(struct builder *b, uint64_t frame)
+{
+	uint64_t vaddr = PYRO_FRAME_ADDRESS(frame);
+	const struct pyro_module *m =
+		pyro_modules_get(b->modules, PYRO_FRAME_MODULE(frame));
+	struct pyro_symbol symbol;
+	struct pyro_line line = {0};
+	char name[320];
+
+	if (!m) {
+		/* Code that no object holds: by page, as each address of a JIT
+		 * would be a function of its own otherwise. */
+		snprintf(name, sizeof(name), "[anon:0x%llx]",
+			 (unsigned long long)(vaddr & ~UINT64_C(4095)));
+		line.function = function_named(b, name, NULL);
+		return pyro_profile_location(b->profile, vaddr, 0, &line, 1);
+	}
+	if (pyro_modules_symbol(b->modules, m->id, vaddr, &symbol)) {
+		line.function = function_named(b, symbol.name, m);
+	} else {
+		snprintf(name, sizeof(name), "%.255s+0x%llx", m->name,
+			 (unsigned long long)vaddr);
+		line.function = function_named(b, name, m);
+	}
+	return pyro_profile_location(b->profile, vaddr, mapping_of(b, m), &line,
+				     1);
+}
+
+static uint32_t location_of(struct builder *b, uint64_t frame)
+{
+	uint64_t hash = pyro_hash(&frame, sizeof(frame), 0);
+	uint32_t item =
+		pyro_table_find(&b->by_frame, hash, same_frame, b, &frame);
+
+	if (item != PYRO_TABLE_NONE)
+		return b->known[item].location;
+
+	uint32_t location = new_location(b, frame);
+	struct known *known = pyro_array_grow(b->known, &b->cap, b->count + 1,
+					      sizeof(*known));
+
+	if (known) {
+		b->known = known;
+		known[b->count] = (struct known){frame, location};
+		if (pyro_table_add(&b->by_frame, hash, (uint32_t)b->count) == 0)
+			b->count++;
+	}
+	return location;
+}
+
+static void add_values(struct builder *b, const uint32_t *stack, size_t depth,
+		       uint64_t ticks, uint64_t ns)
+{
+	int64_t values[2] = {(int64_t)ticks, (int64_t)ns};
+
+	if (ns > 0)
+		pyro_profile_sample(b->profile, stack, depth, NULL, 0, values);
+}
+
+/* Room for the marks: a leaf and a root that are no code. */
+static void add_stack(struct builder *b, const struct pyro_stack_entry *e)
+{
+	uint32_t stack[PYRO_DEPTH_MAX + 2];
+	uint32_t *leaf = stack + 1;
+	size_t depth = e->depth;
+	uint64_t ns = e->values.ns - e->values.delayed_ns;
+
+	for (size_t i = 0; i < depth; i++)
+		leaf[i] = location_of(b, e->frames[i]);
+	if (e->stop != PYRO_STOP_END)
+		leaf[depth++] = pyro_profile_pseudo(b->profile, "[truncated]");
+	add_values(b, leaf, depth, e->values.ticks, ns);
+	if (e->values.delayed_ns) {
+		stack[0] = pyro_profile_pseudo(b->profile, "[signal delayed]");
+		add_values(b, stack, depth + 1, 0, e->values.delayed_ns);
+	}
+}
+
+static void add_pseudo(struct builder *b, const char *name, uint64_t ticks,
+		       uint64_t ns)
+{
+	uint32_t location;
+
+	if (ns == 0)
+		return;
+	location = pyro_profile_pseudo(b->profile, name);
+	add_values(b, &location, 1, ticks, ns);
+}
+
+struct pyro_profile *pyro_cpu_profile(const struct pyro_cpu_window *window,
+				      struct pyro_modules *modules)
+{
+	const struct pyro_stacks *stacks = window->stacks;
+	struct builder b = {.modules = modules};
+	uint64_t period = window->period_ns;
+
+	b.profile = pyro_profile_new();
+	if (!b.profile)
+		return NULL;
+	pyro_profile_set_cpu(b.profile, (int64_t)period);
+	b.profile->time_ns = window->time_ns;
+	b.profile->duration_ns = window->duration_ns;
+	for (size_t i = 0; i < stacks->count; i++)
+		add_stack(&b, &stacks->entries[i]);
+	add_pseudo(&b, "[overflow]", stacks->overflow.ticks,
+		   stacks->overflow.ns);
+	add_pseudo(&b, "[lost]", window->lost_ticks, window->lost_ns);
+	add_pseudo(&b, "[unsampled]", window->unsampled_ns / period,
+		   window->unsampled_ns);
+	add_pseudo(&b, "[pyroscope]", window->library_ns / period,
+		   window->library_ns);
+
+	pyro_table_free(&b.by_frame);
+	pyro_pages_free(b.known, b.cap * sizeof(*b.known));
+	pyro_pages_free(b.mapping, b.mapping_cap * sizeof(*b.mapping));
+	if (pyro_profile_error(b.profile)) {
+		pyro_profile_free(b.profile);
+		return NULL;
+	}
+	return b.profile;
+}

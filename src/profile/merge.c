@@ -1,0 +1,368 @@
+// SPDX-License-Identifier: Apache-2.0
+/* merge.c - many profiles into one, and one into less
+ *
+ * Both copy samples from one profile into another and bring along what those
+ * samples use, each thing once: four arrays translate the numbers of the one
+ * into the numbers of the other, 0 standing for what was not copied yet. */
+#include "profile/merge.h"
+
+#include <errno.h>
+#include <string.h>
+
+struct copy {
+	struct pyro_profile *to;
+	const struct pyro_profile *from;
+	/* From from's number to to's; one allocation. */
+	uint32_t *string, *mapping, *function, *location;
+	size_t map_bytes;
+	/* Room for one location's lines, one sample's stack and labels. */
+	struct pyro_line *lines;
+	uint32_t *stack;
+	struct pyro_label *labels;
+	size_t lines_cap, stack_cap, labels_cap;
+};
+
+static int copy_begin(struct copy *copy, struct pyro_profile *to,
+		      const struct pyro_profile *from)
+{
+	size_t lines = 1, depth = 1, labels = 1;
+
+	for (size_t i = 0; i < from->locations_count; i++)
+		lines = pyro_max(lines, from->locations[i].line_count);
+	for (size_t i = 0; i < from->samples_count; i++) {
+		depth = pyro_max(depth, from->samples[i].location_count);
+		labels = pyro_max(labels, from->samples[i].label_count);
+	}
+
+	*copy = (struct copy){.to = to, .from = from};
+	copy->map_bytes = sizeof(uint32_t) *
+			  (from->strings.count + from->mappings_count +
+			   from->functions_count + from->locations_count);
+	copy->string = pyro_pages_alloc(copy->map_bytes);
+	copy->lines = pyro_array_grow(NULL, &copy->lines_cap, lines,
+				      sizeof(*copy->lines));
+	copy->stack = pyro_array_grow(NULL, &copy->stack_cap, depth,
+				      sizeof(*copy->stack));
+	copy->labels = pyro_array_grow(NULL, &copy->labels_cap, labels,
+				       sizeof(*copy->labels));
+	if (!copy->string || !copy->lines || !copy->stack || !copy->labels)
+		return -ENOMEM;
+	copy->mapping = copy->string + from->strings.count;
+	copy->function = copy->mapping + from->mappings_count;
+	copy->location = copy->function + from->functions_count;
+	return 0;
+}
+
+static void copy_end(struct copy *copy)
+{
+	pyro_pages_free(copy->string, copy->map_bytes);
+	pyro_pages_free(copy->lines, copy->lines_cap * sizeof(*copy->lines));
+	pyro_pages_free(copy->stack, copy->stack_cap * sizeof(*copy->stack));
+	pyro_pages_free(copy->labels, copy->labels_cap * sizeof(*copy->labels));
+}
+
+static uint32_t copy_string(struct copy *copy, uint32_t from)
+{
+	/* Clean already, so not through pyro_profile_string. */
+	if (copy->string[from] == 0) {
+		const struct pyro_string *s = &copy->from->strings.items[from];
+
+		copy->string[from] =
+			pyro_strings_add(&copy->to->strings, s->data, s->len);
+	}
+	return copy->string[from];
+}
+
+static uint32_t copy_mapping(struct copy *copy, uint32_t from)
+{
+	if (from == 0)
+		return 0;
+
+	uint32_t *done = &copy->mapping[from - 1];
+
+	if (*done == 0) {
+		struct pyro_mapping mapping = copy->from->mappings[from - 1];
+
+		mapping.filename = copy_string(copy, mapping.filename);
+		mapping.build_id = copy_string(copy, mapping.build_id);
+		*done = pyro_profile_mapping(copy->to, &mapping);
+	}
+	return *done;
+}
+
+static uint32_t copy_function(struct copy *copy, uint32_t from)
+{
+	uint32_t *done = &copy->function[from - 1];
+
+	if (*done == 0) {
+		struct pyro_function f = copy->from->functions[from - 1];
+
+		f.name = copy_string(copy, f.name);
+		f.system_name = copy_string(copy, f.system_name);
+		f.filename = copy_string(copy, f.filename);
+		*done = pyro_profile_function(copy->to, &f);
+	}
+	return *done;
+}
+
+static uint32_t copy_location(struct copy *copy, uint32_t from)
+{
+	uint32_t *done = &copy->location[from - 1];
+
+	if (*done == 0) {
+		const struct pyro_location *at =
+			&copy->from->locations[from - 1];
+		uint32_t mapping = copy_mapping(copy, at->mapping);
+
+		for (size_t i = 0; i < at->line_count; i++) {
+			const struct pyro_line *line =
+				&copy->from->lines[at->first_line + i];
+
+			copy->lines[i].function =
+				copy_function(copy, line->function);
+			copy->lines[i].line = line->line;
+		}
+		*done = pyro_profile_location(copy->to, at->address, mapping,
+					      copy->lines, at->line_count);
+	}
+	return *done;
+}
+
+static void copy_sample(struct copy *copy, const struct pyro_sample *sample)
+{
+	const struct pyro_profile *from = copy->from;
+
+	for (size_t i = 0; i < sample->location_count; i++)
+		copy->stack[i] = copy_location(
+			copy, from->location_ids[sample->first_location + i]);
+	for (size_t i = 0; i < sample->label_count; i++) {
+		struct pyro_label *label = &copy->labels[i];
+
+		*label = from->labels[sample->first_label + i];
+		label->key = copy_string(copy, label->key);
+		label->str = copy_string(copy, label->str);
+		label->num_unit = copy_string(copy, label->num_unit);
+	}
+	pyro_profile_sample(copy->to, copy->stack, sample->location_count,
+			    copy->labels, sample->label_count, sample->value);
+}
+
+static void copy_types(struct copy *copy)
+{
+	struct pyro_profile *to = copy->to;
+	const struct pyro_profile *from = copy->from;
+
+	for (size_t i = 0; i < from->type_count; i++) {
+		to->type[i].type = copy_string(copy, from->type[i].type);
+		to->type[i].unit = copy_string(copy, from->type[i].unit);
+	}
+	to->type_count = from->type_count;
+	to->period_type.type = copy_string(copy, from->period_type.type);
+	to->period_type.unit = copy_string(copy, from->period_type.unit);
+}
+
+static void copy_comments(struct copy *copy)
+{
+	struct pyro_profile *to = copy->to;
+
+	for (size_t i = 0; i < copy->from->comments_count; i++) {
+		uint32_t comment = copy_string(copy, copy->from->comments[i]);
+		size_t at = 0;
+
+		while (at < to->comments_count && to->comments[at] != comment)
+			at++;
+		if (at < to->comments_count)
+			continue;
+
+		uint32_t *all = pyro_array_grow(to->comments, &to->comments_cap,
+						at + 1, sizeof(*all));
+
+		if (!all) {
+			to->error = -ENOMEM;
+			return;
+		}
+		to->comments = all;
+		all[to->comments_count++] = comment;
+	}
+}
+
+/* The program itself is the first mapping, by which pprof names the profile:
+ * it must stay so whatever the first sample's leaf lies in. */
+static void copy_program(struct copy *copy)
+{
+	if (copy->from->mappings_count && copy->to->mappings_count == 0)
+		copy_mapping(copy, 1);
+}
+
+static bool same_text(const struct pyro_profile *a, uint32_t in_a,
+		      const struct pyro_profile *b, uint32_t in_b)
+{
+	return strcmp(pyro_profile_text(a, in_a), pyro_profile_text(b, in_b)) ==
+	       0;
+}
+
+static bool same_types(const struct pyro_profile *a,
+		       const struct pyro_profile *b)
+{
+	if (a->type_count != b->type_count)
+		return false;
+	for (size_t i = 0; i < a->type_count; i++)
+		if (!same_text(a, a->type[i].type, b, b->type[i].type) ||
+		    !same_text(a, a->type[i].unit, b, b->type[i].unit))
+			return false;
+	return true;
+}
+
+/* What is read from files may lie anywhere, so all of this saturates. */
+static void span_times(struct pyro_profile *to, const struct pyro_profile *from)
+{
+	int64_t to_end, from_end;
+
+	if (to->time_ns == 0 || from->time_ns == 0) {
+		/* One start is unknown: what is known is how long it took. */
+		if (to->time_ns == 0)
+			to->time_ns = from->time_ns;
+		if (to->duration_ns < from->duration_ns)
+			to->duration_ns = from->duration_ns;
+		return;
+	}
+	if (__builtin_add_overflow(to->time_ns, to->duration_ns, &to_end))
+		to_end = INT64_MAX;
+	if (__builtin_add_overflow(from->time_ns, from->duration_ns, &from_end))
+		from_end = INT64_MAX;
+	if (to->time_ns > from->time_ns)
+		to->time_ns = from->time_ns;
+	if (to_end < from_end)
+		to_end = from_end;
+	if (__builtin_sub_overflow(to_end, to->time_ns, &to->duration_ns))
+		to->duration_ns = INT64_MAX;
+}
+
+int pyro_profile_merge(struct pyro_profile *to, const struct pyro_profile *from)
+{
+	struct copy copy;
+	int err = pyro_profile_error(from);
+
+	if (!err)
+		err = pyro_profile_error(to);
+	if (!err && to->type_count && !same_types(to, from))
+		err = -EINVAL;
+	if (err)
+		return err;
+
+	err = copy_begin(&copy, to, from);
+	if (!err) {
+		if (to->type_count == 0)
+			copy_types(&copy);
+		span_times(to, from);
+		if (to->period < from->period)
+			to->period = from->period;
+		copy_comments(&copy);
+		copy_program(&copy);
+		for (size_t i = 0; i < from->samples_count; i++)
+			copy_sample(&copy, &from->samples[i]);
+		err = pyro_profile_error(to);
+	}
+	copy_end(&copy);
+	return err;
+}
+
+/* The last value, as an unsigned number of the same order. */
+static uint64_t weight(const struct pyro_profile *profile, size_t sample)
+{
+	size_t last = profile->type_count ? profile->type_count - 1 : 0;
+
+	return (uint64_t)profile->samples[sample].value[last] ^ UINT64_C(1)
+									<< 63;
+}
+
+/* The greatest weight that at least keep of the samples have, bit by bit: 64
+ * passes over a dense array need no sorting, and qsort may call malloc. */
+static uint64_t least_kept(const uint64_t *weights, size_t count, size_t keep)
+{
+	uint64_t least = 0;
+
+	for (int bit = 63; bit >= 0; bit--) {
+		uint64_t trial = least | UINT64_C(1) << bit;
+		size_t enough = 0;
+
+		for (size_t i = 0; i < count; i++)
+			enough += weights[i] >= trial;
+		if (enough >= keep)
+			least = trial;
+	}
+	return least;
+}
+
+/* Copy the keep heaviest samples; of equal ones the first. */
+static int copy_heaviest(struct copy *copy, size_t keep)
+{
+	const struct pyro_profile *from = copy->from;
+	size_t count = from->samples_count, ties = keep;
+	int64_t rest[PYRO_PROFILE_TYPES_MAX] = {0};
+	uint64_t *weights = pyro_pages_alloc(count * sizeof(*weights));
+
+	if (!weights)
+		return -ENOMEM;
+	for (size_t i = 0; i < count; i++)
+		weights[i] = weight(from, i);
+
+	uint64_t least = least_kept(weights, count, pyro_max(keep, 1));
+
+	for (size_t i = 0; i < count; i++)
+		if (ties && weights[i] > least)
+			ties--;
+	for (size_t i = 0; i < count; i++) {
+		const struct pyro_sample *sample = &from->samples[i];
+
+		if (keep && weights[i] > least) {
+			copy_sample(copy, sample);
+		} else if (ties && weights[i] == least) {
+			copy_sample(copy, sample);
+			ties--;
+		} else {
+			for (size_t j = 0; j < from->type_count; j++)
+				rest[j] = (int64_t)((uint64_t)rest[j] +
+						    (uint64_t)sample->value[j]);
+		}
+	}
+	pyro_pages_free(weights, count * sizeof(*weights));
+
+	uint32_t frame = pyro_profile_pseudo(copy->to, "[trimmed]");
+
+	pyro_profile_sample(copy->to, &frame, 1, NULL, 0, rest);
+	return 0;
+}
+
+struct pyro_profile *pyro_profile_trim(const struct pyro_profile *profile,
+				       size_t max_samples)
+{
+	struct pyro_profile *to = pyro_profile_new();
+	struct copy copy;
+
+	if (!to)
+		return NULL;
+
+	int err = copy_begin(&copy, to, profile);
+
+	if (!err) {
+		copy_types(&copy);
+		to->period = profile->period;
+		to->time_ns = profile->time_ns;
+		to->duration_ns = profile->duration_ns;
+		copy_comments(&copy);
+		copy_program(&copy);
+		if (profile->samples_count > max_samples)
+			err = copy_heaviest(&copy,
+					    pyro_max(max_samples, 1) - 1);
+		else
+			for (size_t i = 0; i < profile->samples_count; i++)
+				copy_sample(&copy, &profile->samples[i]);
+	}
+	copy_end(&copy);
+	if (err || pyro_profile_error(to)) {
+		pyro_profile_free(to);
+		return NULL;
+	}
+	return to;
+}

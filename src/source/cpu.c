@@ -1,0 +1,333 @@
+// SPDX-License-Identifier: Apache-2.0
+/* cpu.c - timers of threads: arm, scan, reap, and the choice of a signal */
+#include "source/cpu.h"
+
+#include <errno.h>
+#include <signal.h>
+#include <string.h>
+#include <sys/resource.h>
+
+#include "base/log.h"
+#include "base/on.h"
+#include "base/os.h"
+#include "base/syscall.h"
+#include "base/table.h"
+#include "source/cpu_handler.h"
+
+/* Set by start, then read by the collector and by threads that start. */
+static struct {
+	_Atomic int signal; /* 0: none */
+	_Atomic uint64_t unarmed;
+	_Atomic size_t armed;
+	size_t armed_max;
+} cpu;
+
+/* The kernel's struct sigevent (asm-generic/siginfo.h): libc's hides the
+ * thread's number. */
+struct kernel_sigevent {
+	union sigval value;
+	int signo;
+	int notify;
+	pid_t tid;
+	char pad[64 - 3 * sizeof(int) - sizeof(union sigval)];
+};
+_Static_assert(sizeof(struct kernel_sigevent) == 64, "SIGEV_MAX_SIZE");
+
+#define NOTIFY_THREAD_ID 4 /* SIGEV_THREAD_ID */
+
+static uint64_t first_expiry(uint64_t period)
+{
+	return pyro_random() % period + 1;
+}
+
+bool pyro_cpu_arm(struct pyro_thread *thread, pid_t tid)
+{
+	uint64_t period = pyro_cpu_period_ns();
+	uint64_t first = first_expiry(period);
+	struct kernel_sigevent event = {
+		.value.sival_ptr = thread,
+		.signo = atomic_load(&cpu.signal),
+		.notify = NOTIFY_THREAD_ID,
+		.tid = tid,
+	};
+	struct itimerspec when = {
+		.it_interval = {(time_t)(period / PYRO_NS_PER_SEC),
+				(long)(period % PYRO_NS_PER_SEC)},
+		.it_value = {(time_t)(first / PYRO_NS_PER_SEC),
+			     (long)(first % PYRO_NS_PER_SEC)},
+	};
+
+	atomic_store(&thread->tid, tid);
+	atomic_store(&thread->state, PYRO_THREAD_LIVE);
+	if (event.signo == 0)
+		return false;
+	if (atomic_load(&cpu.armed) >= cpu.armed_max ||
+	    pyro_syscall4(SYS_timer_create, pyro_thread_clock(tid),
+			  (long)&event, (long)&thread->timer, 0) < 0) {
+		atomic_fetch_add(&cpu.unarmed, 1);
+		return false;
+	}
+	if (pyro_syscall4(SYS_timer_settime, thread->timer, 0, (long)&when, 0) <
+	    0) {
+		pyro_syscall4(SYS_timer_delete, thread->timer, 0, 0, 0);
+		return false;
+	}
+	thread->armed = true;
+	atomic_fetch_add(&cpu.armed, 1);
+	return true;
+}
+
+void pyro_cpu_disarm(struct pyro_thread *thread)
+{
+	if (!thread->armed)
+		return;
+	pyro_syscall4(SYS_timer_delete, thread->timer, 0, 0, 0);
+	thread->armed = false;
+	atomic_fetch_sub(&cpu.armed, 1);
+}
+
+void pyro_cpu_unblock_signal(void)
+{
+	int sig = atomic_load(&cpu.signal);
+	uint64_t set = sig ? UINT64_C(1) << (sig - 1) : 0;
+
+	pyro_syscall4(SYS_rt_sigprocmask, SIG_UNBLOCK, (long)&set, 0, 8);
+}
+
+uint64_t pyro_cpu_period_ns(void)
+{
+	return atomic_load(&pyro_cpu_handler.period_ns);
+}
+
+uint64_t pyro_cpu_unarmed(void)
+{
+	return atomic_load(&cpu.unarmed);
+}
+
+/* Signals that would do, best first. SIGURG leads because its default action is
+ * to be ignored: when the program resets all signals to their defaults, as
+ * daemons and code between fork and exec do, SIGPROF would kill it. The rest
+ * are seldom used; real-time signals come last, as they queue. */
+static int candidate(int i)
+{
+	static const int standard[] = {SIGURG, SIGPROF, SIGVTALRM, SIGSTKFLT,
+				       SIGPWR};
+	int count = (int)PYRO_COUNT_OF(standard);
+
+	if (i < count)
+		return standard[i];
+	return SIGRTMIN + 3 + (i - count) <= SIGRTMAX
+		       ? SIGRTMIN + 3 + (i - count)
+		       : 0;
+}
+
+static bool is_ours(const struct sigaction *action)
+{
+	return (action->sa_flags & SA_SIGINFO) &&
+	       action->sa_sigaction == pyro_cpu_on_tick;
+}
+
+/* Free, or left over from our own earlier session. */
+static int choose_signal(void)
+{
+	for (int i = 0; candidate(i) != 0; i++) {
+		struct sigaction old, ours;
+
+		if (sigaction(candidate(i), NULL, &old) != 0)
+			continue;
+		if (!is_ours(&old) &&
+		    ((old.sa_flags & SA_SIGINFO) ||
+		     (old.sa_handler != SIG_DFL && old.sa_handler != SIG_IGN)))
+			continue;
+		memset(&ours, 0, sizeof(ours));
+		ours.sa_sigaction = pyro_cpu_on_tick;
+		ours.sa_flags = SA_SIGINFO | SA_RESTART | SA_ONSTACK;
+		sigemptyset(&ours.sa_mask);
+		if (sigaction(candidate(i), &ours, NULL) == 0)
+			return candidate(i);
+	}
+	return 0;
+}
+
+int pyro_cpu_start(uint32_t rate)
+{
+	struct rlimit rl;
+
+	atomic_store(&pyro_cpu_handler.period_ns, PYRO_NS_PER_SEC / rate);
+	atomic_store(&cpu.armed, 0);
+	atomic_store(&cpu.unarmed, 0);
+	/* The limit counts the timers of all processes of this user. */
+	cpu.armed_max = PYRO_THREADS_MAX;
+	if (getrlimit(RLIMIT_SIGPENDING, &rl) == 0 &&
+	    rl.rlim_cur / 4 < cpu.armed_max)
+		cpu.armed_max = pyro_max(rl.rlim_cur / 4, 1);
+	atomic_store(&cpu.signal, choose_signal());
+	return atomic_load(&cpu.signal) ? 0 : -EBUSY;
+}
+
+void pyro_cpu_forked(void)
+{
+	atomic_store(&cpu.armed, 0);
+	atomic_store(&cpu.unarmed, 0);
+}
+
+static void disarm_all(bool release)
+{
+	for (size_t i = 0; i < pyro_registry_limit(); i++) {
+		struct pyro_thread *t = pyro_registry_at(i);
+
+		pyro_cpu_disarm(t);
+		if (release && atomic_load(&t->state) == PYRO_THREAD_LIVE &&
+		    t->scanned)
+			pyro_registry_release(t);
+	}
+}
+
+void pyro_cpu_stop(void)
+{
+	pyro_mutex_lock(&pyro_registry_lock);
+	disarm_all(true);
+	pyro_mutex_unlock(&pyro_registry_lock);
+}
+
+struct scan {
+	struct pyro_table by_tid;
+	size_t threads;
+};
+
+static bool same_tid(const void *owner, uint32_t item, const void *key)
+{
+	(void)owner;
+	return atomic_load(&pyro_registry_at(item)->tid) == *(const pid_t *)key;
+}
+
+static uint64_t tid_hash(pid_t tid)
+{
+	return pyro_hash(&tid, sizeof(tid), 0);
+}
+
+static void arm_found(pid_t tid)
+{
+	struct pyro_thread *t = pyro_registry_claim(PYRO_THREAD_LIVE);
+
+	if (!t) {
+		atomic_fetch_add(&cpu.unarmed, 1);
+		return;
+	}
+	t->scanned = true;
+	if (tid == pyro_getpid())
+		t->stack = pyro_stack_of_main();
+	pyro_cpu_arm(t, tid);
+}
+
+/* Threads that pthread_create announced register themselves within
+ * microseconds: one seen here for the first time may be on its way. */
+#define UNKNOWN_MAX 1024
+static struct {
+	pid_t tid[UNKNOWN_MAX];
+	size_t count;
+} unknown[2];
+static unsigned unknown_now;
+
+static bool unknown_before(pid_t tid)
+{
+	for (size_t i = 0; i < unknown[!unknown_now].count; i++)
+		if (unknown[!unknown_now].tid[i] == tid)
+			return true;
+	return false;
+}
+
+static void visit(void *arg, pid_t tid)
+{
+	struct scan *scan = arg;
+	uint32_t found = pyro_table_find(&scan->by_tid, tid_hash(tid), same_tid,
+					 NULL, &tid);
+
+	if (pyro_is_library_thread(tid))
+		return;
+	scan->threads++;
+	if (found != PYRO_TABLE_NONE) {
+		struct pyro_thread *t = pyro_registry_at(found);
+
+		t->seen = true;
+		/* Room may have come since. */
+		if (!t->armed)
+			pyro_cpu_arm(t, tid);
+	} else if (tid == pyro_getpid() || unknown_before(tid)) {
+		arm_found(tid);
+	} else if (unknown[unknown_now].count < UNKNOWN_MAX) {
+		unknown[unknown_now].tid[unknown[unknown_now].count++] = tid;
+	}
+}
+
+/* Two entries for one thread: the scan was faster than the thread itself. */
+static void index_threads(struct scan *scan)
+{
+	for (size_t i = 0; i < pyro_registry_limit(); i++) {
+		struct pyro_thread *t = pyro_registry_at(i);
+		pid_t tid = atomic_load(&t->tid);
+
+		t->seen = false;
+		if (atomic_load(&t->state) != PYRO_THREAD_LIVE || tid == 0)
+			continue;
+
+		uint32_t twin = pyro_table_find(&scan->by_tid, tid_hash(tid),
+						same_tid, NULL, &tid);
+
+		if (twin == PYRO_TABLE_NONE) {
+			pyro_table_add(&scan->by_tid, tid_hash(tid),
+				       (uint32_t)i);
+			continue;
+		}
+		if (!t->scanned)
+			t = pyro_registry_at(twin);
+		pyro_cpu_disarm(t);
+	}
+}
+
+static void reap(void)
+{
+	for (size_t i = 0; i < pyro_registry_limit(); i++) {
+		struct pyro_thread *t = pyro_registry_at(i);
+
+		if (atomic_load(&t->state) != PYRO_THREAD_LIVE || t->seen)
+			continue;
+		pyro_cpu_disarm(t);
+		pyro_registry_release(t);
+	}
+}
+
+size_t pyro_cpu_scan(void)
+{
+	struct scan scan = {0};
+
+	pyro_mutex_lock(&pyro_registry_lock);
+	unknown_now = !unknown_now;
+	unknown[unknown_now].count = 0;
+	index_threads(&scan);
+	if (pyro_each_thread(visit, &scan) == 0 && scan.threads > 0)
+		reap();
+	pyro_mutex_unlock(&pyro_registry_lock);
+	pyro_table_free(&scan.by_tid);
+	if (atomic_load(&cpu.unarmed))
+		PYRO_LOG_ONCE("some threads are not sampled: the limit of "
+			      "pending signals (ulimit -i) is near");
+	return scan.threads;
+}
+
+bool pyro_cpu_check_signal(void)
+{
+	struct sigaction now;
+	int sig = atomic_load(&cpu.signal);
+
+	if (sig && (sigaction(sig, NULL, &now) != 0 || is_ours(&now)))
+		return true;
+	pyro_mutex_lock(&pyro_registry_lock);
+	disarm_all(false);
+	atomic_store(&cpu.signal, choose_signal());
+	pyro_mutex_unlock(&pyro_registry_lock);
+	PYRO_LOG_ONCE("the program took signal %d, which CPU sampling used; "
+		      "going on with signal %d",
+		      sig, atomic_load(&cpu.signal));
+	return atomic_load(&cpu.signal) != 0;
+}

@@ -1,0 +1,46 @@
+// SPDX-License-Identifier: Apache-2.0
+/* cpu.h - CPU sampling: one timer a thread on that thread's own CPU clock
+ *
+ * timer_create(thread CPU clock, SIGEV_THREAD_ID). The kernel looks at such a
+ * timer at the scheduler's tick, so a thread gets at most HZ signals a second;
+ * what it missed comes as si_overrun, and a sample stands for
+ * (1 + overrun) x period. The first expiry is random in (0, period], so that
+ * threads shorter than a period are seen in proportion. setitimer is never
+ * used: it survives exec and kills the new image. */
+#ifndef PYRO_SOURCE_CPU_H
+#define PYRO_SOURCE_CPU_H
+
+#include "capture/registry.h"
+
+/* Choose a signal and install the handler. rate in Hz. 0, or -EBUSY when the
+ * program uses every signal that would do. Nothing is armed yet. */
+int pyro_cpu_start(uint32_t rate);
+/* Disarm every timer; the handler stays (a late signal must find it). */
+void pyro_cpu_stop(void);
+uint64_t pyro_cpu_period_ns(void);
+/* In a forked child, where no timer exists. */
+void pyro_cpu_forked(void);
+
+/* Arm the timer of a claimed entry for thread tid. False when the limit of
+ * pending signals, which all processes of a user share, is near, or the thread
+ * is gone; the thread is counted as unarmed. Registry lock held. Makes system
+ * calls only: a forked child may use it in its fork handler. */
+bool pyro_cpu_arm(struct pyro_thread *thread, pid_t tid);
+void pyro_cpu_disarm(struct pyro_thread *thread);
+
+/* Let the calling thread, which begins, get our signal: programs start threads
+ * with everything blocked, and then none of their time would be seen. */
+void pyro_cpu_unblock_signal(void);
+
+/* Look at /proc/self/task: arm threads that nobody announced, release entries
+ * of those that died unannounced. Returns how many threads there are. */
+size_t pyro_cpu_scan(void);
+
+/* Has the program taken our signal for itself? Then all timers are disarmed at
+ * once and another signal is taken; false when there is none left. */
+bool pyro_cpu_check_signal(void);
+
+/* Threads that could not be armed, since the start. */
+uint64_t pyro_cpu_unarmed(void);
+
+#endif

@@ -1,0 +1,64 @@
+// SPDX-License-Identifier: Apache-2.0
+/* cpu_handler.c - one timer expiry becomes one record
+ *
+ * The thread's entry comes with the signal (sival_ptr): no thread-local
+ * storage. errno is not touched, as nothing here calls libc. */
+#include "source/cpu_handler.h"
+
+#include "base/on.h"
+#include "base/os.h"
+#include "base/slots.h"
+#include "image/modules.h"
+
+struct pyro_cpu_handler pyro_cpu_handler;
+
+static void sample(struct pyro_thread *thread, pid_t tid, uint32_t ticks,
+		   const ucontext_t *context)
+{
+	uint64_t period = atomic_load_explicit(&pyro_cpu_handler.period_ns,
+					       memory_order_relaxed);
+	struct pyro_record *record =
+		pyro_slots_take(tid, ticks * period, ticks);
+
+	if (!record)
+		return;
+
+	/* Odd: snapshots that are current from here on are kept. */
+	uint32_t epoch =
+		atomic_load_explicit(&thread->epoch, memory_order_relaxed);
+	atomic_store_explicit(&thread->epoch, epoch | 1, memory_order_seq_cst);
+
+	const struct pyro_snapshot *snapshot = pyro_modules_current();
+	struct pyro_walk walk;
+
+	record->depth =
+		(uint16_t)pyro_unwind_signal(snapshot, context, thread->stack,
+					     record->pc, PYRO_DEPTH_MAX, &walk);
+	record->stop = (uint16_t)walk.stop;
+	record->generation = snapshot ? snapshot->generation : 0;
+	pyro_slots_commit(record);
+	atomic_store_explicit(&thread->epoch, (epoch | 1) + 1,
+			      memory_order_release);
+}
+
+void pyro_cpu_on_tick(int sig, siginfo_t *info, void *context)
+{
+	(void)sig;
+	/* Signals that others sent end here: the disposition that we found
+	 * was to ignore them, by default or by choice. */
+	if (info->si_code != SI_TIMER || pyro_on_get() == PYRO_ON_NO)
+		return;
+
+	struct pyro_thread *thread = info->si_value.sival_ptr;
+
+	if (!pyro_registry_holds(thread))
+		return;
+
+	/* A signal that was queued before a stop or a fork may carry an entry
+	 * that has another owner. */
+	pid_t tid = pyro_gettid();
+
+	if (atomic_load_explicit(&thread->tid, memory_order_acquire) != tid)
+		return;
+	sample(thread, tid, 1 + (uint32_t)info->si_overrun, context);
+}

@@ -1,0 +1,221 @@
+// SPDX-License-Identifier: Apache-2.0
+/* hook.c - pthread_create, and the calls in which forked children wake
+ *
+ * Compiled with -fno-optimize-sibling-calls: dlsym(RTLD_NEXT) looks at its
+ * return address to know who asks. */
+#include "source/hook.h"
+
+#include <dlfcn.h>
+#include <errno.h>
+#include <poll.h>
+#include <pthread.h>
+#include <signal.h>
+#include <stdatomic.h>
+#include <sys/epoll.h>
+#include <sys/select.h>
+#include <sys/socket.h>
+#include <sys/types.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "base/on.h"
+#include "base/os.h"
+#include "base/syscall.h"
+#include "source/cpu.h"
+
+#define HOOK __attribute__((visibility("default")))
+
+static pyro_child_fn *_Atomic on_child; /* NULL: never started */
+static _Atomic bool key_made;
+static pthread_key_t exit_key;
+
+/* The next definition of a hooked name, found once. Two threads may both look:
+ * they find the same. */
+static inline uintptr_t next_address(_Atomic uintptr_t *slot, const char *name)
+{
+	uintptr_t next = atomic_load_explicit(slot, memory_order_relaxed);
+
+	if (__builtin_expect(next == 0, 0)) {
+		int saved = errno;
+
+		next = (uintptr_t)dlsym(RTLD_NEXT, name);
+		atomic_store_explicit(slot, next, memory_order_relaxed);
+		errno = saved;
+	}
+	return next;
+}
+
+#define NEXT(name) ((__typeof__(name) *)next_address(&next_##name, #name))
+
+/* XX(result, name, (parameters), (arguments)) */
+#define WAKE_CALLS(XX)                                                        \
+	XX(ssize_t, read, (int fd, void *to, size_t n), (fd, to, n))          \
+	XX(ssize_t, recv, (int fd, void *to, size_t n, int flags),            \
+	   (fd, to, n, flags))                                                \
+	XX(ssize_t, recvmsg, (int fd, struct msghdr *msg, int flags),         \
+	   (fd, msg, flags))                                                  \
+	XX(int, poll, (struct pollfd * fds, nfds_t n, int ms), (fds, n, ms))  \
+	XX(int, select,                                                       \
+	   (int n, fd_set *r, fd_set *w, fd_set *e, struct timeval *t),       \
+	   (n, r, w, e, t))                                                   \
+	XX(int, epoll_wait,                                                   \
+	   (int fd, struct epoll_event *events, int max, int ms),             \
+	   (fd, events, max, ms))                                             \
+	XX(int, nanosleep, (const struct timespec *t, struct timespec *rest), \
+	   (t, rest))                                                         \
+	XX(int, usleep, (useconds_t us), (us))                                \
+	XX(unsigned, sleep, (unsigned seconds), (seconds))                    \
+	XX(pid_t, waitpid, (pid_t pid, int *status, int options),             \
+	   (pid, status, options))
+
+#define DECLARE_NEXT(result, name, parameters, arguments) \
+	static _Atomic uintptr_t next_##name;
+WAKE_CALLS(DECLARE_NEXT)
+static _Atomic uintptr_t next_pthread_create;
+
+static void wake_child(void)
+{
+	pyro_child_fn *fn =
+		atomic_load_explicit(&on_child, memory_order_relaxed);
+
+	if (__builtin_expect(fn && pyro_on_get() != PYRO_ON_YES, 0)) {
+		int saved = errno;
+
+		fn();
+		errno = saved;
+	}
+}
+
+#define DEFINE_WAKE_CALL(result, name, parameters, arguments) \
+	HOOK result name parameters                           \
+	{                                                     \
+		wake_child();                                 \
+		return NEXT(name) arguments;                  \
+	}
+WAKE_CALLS(DEFINE_WAKE_CALL)
+
+static void release_self(struct pyro_thread *self)
+{
+	if (atomic_load(&self->tid) != pyro_gettid())
+		return; /* a forked child's copy of the pointer */
+	/* When the lock is not to be had, the scan releases it later. */
+	if (!pyro_mutex_lock_for(&pyro_registry_lock, 10 * PYRO_NS_PER_MS))
+		return;
+	pyro_cpu_disarm(self);
+	pyro_registry_release(self);
+	pyro_mutex_unlock(&pyro_registry_lock);
+}
+
+/* The destructor of exit_key: runs when a thread returns, calls pthread_exit or
+ * is cancelled. Signals stay blocked, so that one already queued by our timer
+ * dies with the thread. */
+static void on_thread_exit(void *arg)
+{
+	uint64_t all = ~UINT64_C(0);
+
+	pyro_syscall4(SYS_rt_sigprocmask, SIG_BLOCK, (long)&all, 0, 8);
+	release_self(arg);
+}
+
+static void register_self(struct pyro_thread *self)
+{
+	/* announce() left the sizes there. */
+	struct pyro_stack stack =
+		pyro_stack_of_self(self->stack.lo, self->stack.hi);
+
+	self->stack = stack;
+	/* From here on the scan knows the thread, and arms it if this cannot. */
+	atomic_store(&self->tid, pyro_gettid());
+	atomic_store(&self->state, PYRO_THREAD_LIVE);
+	if (!pyro_mutex_lock_for(&pyro_registry_lock, 100 * PYRO_NS_PER_MS))
+		return;
+	if (!self->armed)
+		pyro_cpu_arm(self, pyro_gettid());
+	pyro_cpu_unblock_signal();
+	pyro_mutex_unlock(&pyro_registry_lock);
+}
+
+/* What pthread_create runs instead of the program's function. In a section of
+ * its own, so that its address range is known. */
+__attribute__((section("pyro_trampoline"), noinline)) static void *
+run_thread(void *arg)
+{
+	struct pyro_thread *self = arg;
+	void *(*start)(void *) = self->start;
+	void *start_arg = self->arg;
+
+	pthread_setspecific(exit_key, self);
+	register_self(self);
+	return start(start_arg);
+}
+
+extern const char __start_pyro_trampoline[], __stop_pyro_trampoline[];
+
+bool pyro_hook_is_trampoline(uint64_t pc)
+{
+	return pc >= (uintptr_t)__start_pyro_trampoline &&
+	       pc < (uintptr_t)__stop_pyro_trampoline;
+}
+
+static struct pyro_thread *announce(const pthread_attr_t *attr)
+{
+	size_t size = 0, guard = 0;
+	pthread_attr_t standard;
+
+	if (!attr) {
+		pthread_attr_init(&standard);
+		attr = &standard;
+	}
+	pthread_attr_getstacksize(attr, &size);
+	pthread_attr_getguardsize(attr, &guard);
+	if (attr == &standard)
+		pthread_attr_destroy(&standard);
+
+	if (!pyro_mutex_lock_for(&pyro_registry_lock, PYRO_NS_PER_MS))
+		return NULL;
+
+	struct pyro_thread *t = pyro_registry_claim(PYRO_THREAD_STARTING);
+
+	if (t) /* the sizes until the thread knows its addresses */
+		t->stack = (struct pyro_stack){size, guard};
+	pyro_mutex_unlock(&pyro_registry_lock);
+	return t;
+}
+
+HOOK int pthread_create(pthread_t *restrict thread,
+			const pthread_attr_t *restrict attr,
+			void *(*start)(void *), void *restrict arg)
+{
+	wake_child();
+	if (pyro_on_get() != PYRO_ON_YES || !atomic_load(&key_made))
+		return NEXT(pthread_create)(thread, attr, start, arg);
+
+	struct pyro_thread *self = announce(attr);
+
+	if (!self)
+		return NEXT(pthread_create)(thread, attr, start, arg);
+	self->start = start;
+	self->arg = arg;
+
+	int err = NEXT(pthread_create)(thread, attr, run_thread, self);
+
+	if (err) {
+		pyro_mutex_lock(&pyro_registry_lock);
+		pyro_registry_release(self);
+		pyro_mutex_unlock(&pyro_registry_lock);
+	}
+	return err;
+}
+
+void pyro_hook_init(void)
+{
+	pyro_libc_threads.create = NEXT(pthread_create);
+	if (!atomic_exchange(&key_made, true) &&
+	    pthread_key_create(&exit_key, on_thread_exit) != 0)
+		atomic_store(&key_made, false);
+}
+
+void pyro_hook_on_child(pyro_child_fn *fn)
+{
+	atomic_store(&on_child, fn);
+}

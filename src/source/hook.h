@@ -1,0 +1,27 @@
+// SPDX-License-Identifier: Apache-2.0
+/* hook.h - libc functions that the library interposes
+ *
+ * One shared object works linked and preloaded: it exports these names
+ * unversioned (tools/hooks.txt lists them, a test compares) and forwards to the
+ * next definition. pthread_create announces threads; the blocking calls are
+ * where a forked child that lives on is noticed. Before the library is started
+ * a hook costs one load and a branch that is never taken. */
+#ifndef PYRO_SOURCE_HOOK_H
+#define PYRO_SOURCE_HOOK_H
+
+#include "base/util.h"
+
+/* Find the next definitions. Once, from a constructor or the first start. */
+void pyro_hook_init(void);
+
+/* Called from a hook in a process that was started but is not YES: a forked
+ * child, or one that was stopped. here() is on a thread of the program in a
+ * place where it may call anything. errno is kept by the hook. */
+typedef void pyro_child_fn(void);
+void pyro_hook_on_child(pyro_child_fn *fn);
+
+/* Is this code address the library's own frame under a thread's first function?
+ * Such frames are left out of stacks. */
+bool pyro_hook_is_trampoline(uint64_t pc);
+
+#endif

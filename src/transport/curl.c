@@ -1,0 +1,358 @@
+// SPDX-License-Identifier: Apache-2.0
+/* curl.c - one POST over HTTPS by libcurl
+ *
+ * The library is loaded at the first post (some milliseconds and megabytes that
+ * a plain HTTP user does not pay) and never unloaded: its TLS library has left
+ * things with the libc that cannot be taken back. Each post has a handle and a
+ * connection of its own, so that no descriptor stays open in between. libcurl
+ * looks at the cancel word once a second when nothing moves.
+ *
+ * Proxies are off: libcurl would look for them in the environment, which is not
+ * safe to read while the program may be changing it. */
+#include "transport/http.h"
+
+#include <arpa/inet.h>
+#include <curl/curl.h>
+#include <dlfcn.h>
+#include <errno.h>
+#include <stdatomic.h>
+#include <string.h>
+
+#include "base/log.h"
+#include "base/os.h"
+#include "base/sync.h"
+#include "transport/http_parse.h"
+#include "transport/resolve.h"
+
+void (*pyro_curl_loaded)(void);
+
+/* Written once under pyro_loader_lock, then constant. */
+static struct {
+	bool tried;
+	bool usable;
+	CURLcode (*global_init)(long);
+	CURL *(*easy_init)(void);
+	CURLcode (*easy_setopt)(CURL *, CURLoption, ...);
+	CURLcode (*easy_getinfo)(CURL *, CURLINFO, ...);
+	CURLcode (*easy_perform)(CURL *);
+	void (*easy_cleanup)(CURL *);
+	struct curl_slist *(*slist_append)(struct curl_slist *, const char *);
+	void (*slist_free_all)(struct curl_slist *);
+} curl;
+
+static bool find_symbols(void *lib)
+{
+	const struct {
+		const char *name;
+		void *to; /* a function pointer */
+	} wanted[] = {
+		{"curl_global_init", &curl.global_init},
+		{"curl_easy_init", &curl.easy_init},
+		{"curl_easy_setopt", &curl.easy_setopt},
+		{"curl_easy_getinfo", &curl.easy_getinfo},
+		{"curl_easy_perform", &curl.easy_perform},
+		{"curl_easy_cleanup", &curl.easy_cleanup},
+		{"curl_slist_append", &curl.slist_append},
+		{"curl_slist_free_all", &curl.slist_free_all},
+	};
+
+	for (size_t i = 0; i < PYRO_COUNT_OF(wanted); i++) {
+		void *symbol = dlsym(lib, wanted[i].name);
+
+		if (!symbol)
+			return false;
+		/* ISO C has no cast from void * to a function pointer. */
+		memcpy(wanted[i].to, &symbol, sizeof(symbol));
+	}
+	return true;
+}
+
+/* True when libcurl can be used; *fresh when this call has made it so. */
+static bool load_locked(bool *fresh)
+{
+	if (curl.tried)
+		return curl.usable;
+	curl.tried = true;
+
+	void *lib = dlopen("libcurl.so.4", RTLD_NOW | RTLD_LOCAL);
+
+	if (!lib) {
+		PYRO_LOG_ONCE("https:// needs libcurl.so.4, nothing is sent: "
+			      "install libcurl4 (Debian, Ubuntu) or libcurl "
+			      "(Fedora, Alpine)");
+		return false;
+	}
+	if (!find_symbols(lib) ||
+	    curl.global_init(CURL_GLOBAL_ALL) != CURLE_OK) {
+		PYRO_LOG_ONCE("https:// needs libcurl.so.4, and the one here "
+			      "cannot be used: nothing is sent");
+		return false;
+	}
+	curl.usable = true;
+	*fresh = true;
+	return true;
+}
+
+static bool load(void)
+{
+	bool fresh = false;
+
+	pyro_mutex_lock(&pyro_loader_lock);
+	bool usable = load_locked(&fresh);
+	pyro_mutex_unlock(&pyro_loader_lock);
+
+	if (fresh && pyro_curl_loaded)
+		pyro_curl_loaded();
+	return usable;
+}
+
+/* What the callbacks of one post need. */
+struct exchange {
+	const struct pyro_http_request *request;
+	struct pyro_http_response *response;
+	size_t seen; /* bytes of body */
+	size_t message_len;
+};
+
+static size_t on_body(char *data, size_t one, size_t len, void *arg)
+{
+	struct exchange *x = arg;
+
+	(void)one;
+	pyro_http_message(x->response, &x->message_len, data, len);
+	x->seen += len;
+	return x->seen < PYRO_HTTP_BODY_MAX ? len : 0; /* 0: enough, stop */
+}
+
+static int on_progress(void *arg, curl_off_t a, curl_off_t b, curl_off_t c,
+		       curl_off_t d)
+{
+	const struct exchange *x = arg;
+
+	(void)a, (void)b, (void)c, (void)d;
+	return x->request->cancel && atomic_load(x->request->cancel);
+}
+
+static curl_socket_t on_socket(void *arg, curlsocktype purpose,
+			       struct curl_sockaddr *address)
+{
+	(void)arg, (void)purpose;
+	int fd = pyro_http_socket(address->family, address->socktype,
+				  address->protocol);
+
+	return fd < 0 ? CURL_SOCKET_BAD : fd;
+}
+
+static void write_url(const struct pyro_http_request *request,
+		      struct pyro_buf *out)
+{
+	const struct pyro_url *url = request->url;
+
+	pyro_buf_printf(out,
+			url->ipv6 ? "https://[%s]:%u%s%s" : "https://%s:%u%s%s",
+			url->host, url->port, url->path, request->path);
+	pyro_buf_put(out, "", 1);
+}
+
+/* "host:port:address,address": libcurl then asks nobody. */
+static void write_resolved(const struct pyro_url *url,
+			   const struct pyro_addresses *addresses,
+			   struct pyro_buf *out)
+{
+	char text[INET6_ADDRSTRLEN];
+
+	pyro_buf_printf(out, "%s:%u", url->host, url->port);
+	for (size_t i = 0; i < addresses->count; i++) {
+		const union pyro_address *a = &addresses->list[i];
+		bool v6 = a->any.sa_family == AF_INET6;
+
+		inet_ntop(a->any.sa_family,
+			  v6 ? (const void *)&a->v6.sin6_addr
+			     : (const void *)&a->v4.sin_addr,
+			  text, sizeof(text));
+		pyro_buf_printf(out, v6 ? "%c[%s]" : "%c%s", i ? ',' : ':',
+				text);
+	}
+	pyro_buf_put(out, "", 1);
+}
+
+/* Append a copy of "name: value"; false for out of memory. */
+static bool add_header(struct curl_slist **list, const char *name,
+		       const char *value)
+{
+	struct pyro_buf line = {0};
+	struct curl_slist *longer = NULL;
+
+	pyro_buf_printf(&line, "%s: %s", name, value);
+	pyro_buf_put(&line, "", 1);
+	if (!line.failed)
+		longer = curl.slist_append(*list, (const char *)line.data);
+	pyro_buf_free(&line);
+	if (longer)
+		*list = longer;
+	return longer != NULL;
+}
+
+static int error_of(CURLcode code)
+{
+	switch (code) {
+	case CURLE_OK:
+		return 0;
+	case CURLE_OPERATION_TIMEDOUT:
+		return -ETIMEDOUT;
+	case CURLE_ABORTED_BY_CALLBACK:
+		return -ECANCELED;
+	case CURLE_COULDNT_RESOLVE_HOST:
+		return -EHOSTUNREACH;
+	case CURLE_COULDNT_CONNECT:
+		return -ECONNREFUSED;
+	case CURLE_SEND_ERROR:
+	case CURLE_RECV_ERROR:
+	case CURLE_GOT_NOTHING:
+		return -ECONNRESET;
+	case CURLE_PEER_FAILED_VERIFICATION:
+	case CURLE_SSL_CACERT_BADFILE:
+		return -EKEYREJECTED;
+	case CURLE_OUT_OF_MEMORY:
+		return -ENOMEM;
+	default:
+		return -EPROTO;
+	}
+}
+
+/* All that must outlive the transfer. */
+struct options {
+	struct pyro_buf url;
+	struct pyro_buf resolved;
+	struct curl_slist *headers;
+	struct curl_slist *hosts;
+};
+
+static void options_free(struct options *options)
+{
+	curl.slist_free_all(options->hosts);
+	curl.slist_free_all(options->headers);
+	pyro_buf_free(&options->resolved);
+	pyro_buf_free(&options->url);
+}
+
+static int options_make(const struct pyro_http_request *request,
+			struct options *options)
+{
+	struct pyro_addresses addresses;
+	int err = pyro_resolve(request->url, &addresses);
+	bool ok;
+
+	if (err)
+		return err;
+	write_url(request, &options->url);
+	write_resolved(request->url, &addresses, &options->resolved);
+	/* An empty Expect: the body is sent without asking first. */
+	ok = !options->url.failed && !options->resolved.failed &&
+	     add_header(&options->headers, "Content-Type",
+			request->content_type) &&
+	     add_header(&options->headers, "Expect", "");
+	if (ok && request->content_encoding)
+		ok = add_header(&options->headers, "Content-Encoding",
+				request->content_encoding);
+	if (ok && !addresses.numeric) {
+		options->hosts = curl.slist_append(
+			NULL, (const char *)options->resolved.data);
+		ok = options->hosts != NULL;
+	}
+	return ok ? 0 : -ENOMEM;
+}
+
+/* Not set, because libcurl's default is what is wanted: verify the certificate
+ * and the host's name, follow no redirect, print nothing. */
+static void set_options(CURL *easy, const struct options *options,
+			struct exchange *x, long timeout_ms)
+{
+	const struct pyro_http_request *request = x->request;
+
+	curl.easy_setopt(easy, CURLOPT_URL, (char *)options->url.data);
+	curl.easy_setopt(easy, CURLOPT_PROXY, "");
+	curl.easy_setopt(easy, CURLOPT_RESOLVE, options->hosts);
+	curl.easy_setopt(easy, CURLOPT_NOSIGNAL, 1L);
+	curl.easy_setopt(easy, CURLOPT_TIMEOUT_MS, timeout_ms);
+	curl.easy_setopt(easy, CURLOPT_FORBID_REUSE, 1L);
+	curl.easy_setopt(easy, CURLOPT_HTTP_VERSION,
+			 (long)CURL_HTTP_VERSION_1_1);
+	curl.easy_setopt(easy, CURLOPT_POST, 1L);
+	curl.easy_setopt(easy, CURLOPT_POSTFIELDSIZE_LARGE,
+			 (curl_off_t)request->body_len);
+	curl.easy_setopt(easy, CURLOPT_POSTFIELDS, request->body);
+	curl.easy_setopt(easy, CURLOPT_HTTPHEADER, options->headers);
+	curl.easy_setopt(easy, CURLOPT_USERAGENT, request->user_agent);
+	if (request->ca_file && *request->ca_file)
+		curl.easy_setopt(easy, CURLOPT_CAINFO, request->ca_file);
+	curl.easy_setopt(easy, CURLOPT_OPENSOCKETFUNCTION, on_socket);
+	curl.easy_setopt(easy, CURLOPT_WRITEFUNCTION, on_body);
+	curl.easy_setopt(easy, CURLOPT_WRITEDATA, x);
+	curl.easy_setopt(easy, CURLOPT_XFERINFOFUNCTION, on_progress);
+	curl.easy_setopt(easy, CURLOPT_XFERINFODATA, x);
+	curl.easy_setopt(easy, CURLOPT_NOPROGRESS, 0L);
+}
+
+static int perform(CURL *easy, struct exchange *x)
+{
+	struct pyro_http_response *response = x->response;
+	char detail[CURL_ERROR_SIZE] = "";
+	curl_off_t retry_after = 0;
+	long status = 0;
+
+	curl.easy_setopt(easy, CURLOPT_ERRORBUFFER, detail);
+	CURLcode code = curl.easy_perform(easy);
+	curl.easy_setopt(easy, CURLOPT_ERRORBUFFER, (char *)NULL);
+
+	/* Once there is body the head was complete; how the body ends, by our
+	 * own will or not, is of no interest. */
+	if (code != CURLE_OK && x->seen == 0) {
+		pyro_http_message(response, &x->message_len, detail,
+				  strlen(detail));
+		return error_of(code);
+	}
+	curl.easy_getinfo(easy, CURLINFO_RESPONSE_CODE, &status);
+	if (status < 200 || status > 599)
+		return -EPROTO;
+	response->status = (int)status;
+	/* Unknown to old versions, which then leave it 0. */
+	curl.easy_getinfo(easy, CURLINFO_RETRY_AFTER, &retry_after);
+	if (retry_after > 0)
+		response->retry_after_s =
+			(uint32_t)pyro_min((uint64_t)retry_after, UINT32_MAX);
+	return 0;
+}
+
+int pyro_curl_post(const struct pyro_http_request *request,
+		   struct pyro_http_response *response)
+{
+	uint64_t start = pyro_clock_ns(CLOCK_MONOTONIC);
+	struct exchange x = {.request = request, .response = response};
+	struct options options = {0};
+
+	*response = (struct pyro_http_response){0};
+	if (!load())
+		return -ENOTSUP;
+
+	int err = options_make(request, &options);
+	uint64_t spent_ms =
+		(pyro_clock_ns(CLOCK_MONOTONIC) - start) / PYRO_NS_PER_MS;
+
+	/* libcurl takes a timeout of 0 for none. */
+	if (!err && spent_ms >= request->timeout_ms)
+		err = -ETIMEDOUT;
+	if (!err) {
+		CURL *easy = curl.easy_init();
+
+		err = -ENOMEM;
+		if (easy) {
+			set_options(easy, &options, &x,
+				    (long)(request->timeout_ms - spent_ms));
+			err = perform(easy, &x);
+			curl.easy_cleanup(easy);
+		}
+	}
+	options_free(&options);
+	return err;
+}

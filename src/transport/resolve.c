@@ -1,0 +1,79 @@
+// SPDX-License-Identifier: Apache-2.0
+/* resolve.c - names by the libc, numbers without it
+ *
+ * getaddrinfo allocates and may load modules; it is called by our own thread
+ * only, and not at all for a numeric host. Also for HTTPS, where libcurl would
+ * start a thread of its own for it. */
+#include "transport/resolve.h"
+
+#include <arpa/inet.h>
+#include <errno.h>
+#include <netdb.h>
+#include <string.h>
+
+socklen_t pyro_address_len(const union pyro_address *address)
+{
+	return address->any.sa_family == AF_INET6 ? sizeof(address->v6)
+						  : sizeof(address->v4);
+}
+
+static bool take_number(const struct pyro_url *url, union pyro_address *out)
+{
+	memset(out, 0, sizeof(*out));
+	if (inet_pton(AF_INET, url->host, &out->v4.sin_addr) == 1) {
+		out->v4.sin_family = AF_INET;
+		out->v4.sin_port = htons(url->port);
+		return true;
+	}
+	if (inet_pton(AF_INET6, url->host, &out->v6.sin6_addr) == 1) {
+		out->v6.sin6_family = AF_INET6;
+		out->v6.sin6_port = htons(url->port);
+		return true;
+	}
+	return false;
+}
+
+static bool take_info(const struct addrinfo *info, uint16_t port,
+		      union pyro_address *out)
+{
+	memset(out, 0, sizeof(*out));
+	if (info->ai_family == AF_INET && info->ai_addrlen == sizeof(out->v4)) {
+		memcpy(&out->v4, info->ai_addr, sizeof(out->v4));
+		out->v4.sin_port = htons(port);
+		return true;
+	}
+	if (info->ai_family == AF_INET6 &&
+	    info->ai_addrlen == sizeof(out->v6)) {
+		memcpy(&out->v6, info->ai_addr, sizeof(out->v6));
+		out->v6.sin6_port = htons(port);
+		return true;
+	}
+	return false;
+}
+
+int pyro_resolve(const struct pyro_url *url, struct pyro_addresses *out)
+{
+	const struct addrinfo hints = {
+		.ai_family = AF_UNSPEC,
+		.ai_socktype = SOCK_STREAM,
+	};
+	struct addrinfo *found = NULL;
+
+	out->count = 0;
+	out->numeric = take_number(url, &out->list[0]);
+	if (out->numeric) {
+		out->count = 1;
+		return 0;
+	}
+
+	int err = getaddrinfo(url->host, NULL, &hints, &found);
+
+	if (err)
+		return err == EAI_MEMORY ? -ENOMEM : -EHOSTUNREACH;
+	for (struct addrinfo *info = found;
+	     info && out->count < PYRO_ADDRESS_MAX; info = info->ai_next)
+		if (take_info(info, url->port, &out->list[out->count]))
+			out->count++;
+	freeaddrinfo(found);
+	return out->count ? 0 : -EHOSTUNREACH;
+}

@@ -1,0 +1,181 @@
+// SPDX-License-Identifier: Apache-2.0
+/* url.c - take the server's address apart
+ *
+ * Strict, because a mistyped address must be told at once and not become a
+ * connection to somewhere else. Each step returns what is wrong, or NULL. */
+#include "transport/url.h"
+
+#include <arpa/inet.h>
+#include <errno.h>
+#include <string.h>
+#include <strings.h>
+
+#define LABEL_MAX 63 /* of a DNS name */
+
+static bool is_space(char c)
+{
+	return c == ' ' || (c >= '\t' && c <= '\r');
+}
+
+static bool is_digit(char c)
+{
+	return c >= '0' && c <= '9';
+}
+
+static bool is_label_char(char c)
+{
+	return is_digit(c) || (c >= 'a' && c <= 'z') ||
+	       (c >= 'A' && c <= 'Z') || c == '-' || c == '_';
+}
+
+/* A name whose last label is a number is read as an IPv4 address by some
+ * resolvers and as a name by others: only the dotted form is let through. */
+static bool is_name_or_ipv4(const char *host)
+{
+	struct in_addr ipv4;
+	size_t label_len = 0;
+	bool number = true;
+
+	for (const char *c = host; *c; c++) {
+		if (*c == '.') {
+			if (label_len == 0)
+				return false;
+			label_len = 0;
+			number = true;
+			continue;
+		}
+		if (!is_label_char(*c) || ++label_len > LABEL_MAX)
+			return false;
+		number = number && is_digit(*c);
+	}
+	if (label_len == 0)
+		return false;
+	return !number || inet_pton(AF_INET, host, &ipv4) == 1;
+}
+
+static const char *parse_port(const char *at, const char *end, uint16_t *port)
+{
+	unsigned value = 0;
+
+	if (at == end || end - at > 5)
+		return "the port must be 1 to 65535";
+	for (; at < end; at++) {
+		if (!is_digit(*at))
+			return "the port must be 1 to 65535";
+		value = value * 10 + (unsigned)(*at - '0');
+	}
+	if (value < 1 || value > 65535)
+		return "the port must be 1 to 65535";
+	*port = (uint16_t)value;
+	return NULL;
+}
+
+static const char *parse_host(const char *at, const char *end,
+			      struct pyro_url *url)
+{
+	size_t len = (size_t)(end - at);
+	struct in6_addr ipv6;
+
+	if (len == 0)
+		return "there is no host";
+	if (len > PYRO_URL_HOST_MAX)
+		return "the host is longer than 253 characters";
+	memcpy(url->host, at, len);
+	url->host[len] = '\0';
+	if (url->ipv6)
+		return inet_pton(AF_INET6, url->host, &ipv6) == 1
+			       ? NULL
+			       : "not an IPv6 address in the brackets";
+	return is_name_or_ipv4(url->host) ? NULL : "the host is not valid";
+}
+
+static const char *parse_authority(const char *at, const char *end,
+				   struct pyro_url *url)
+{
+	size_t len = (size_t)(end - at);
+	const char *host_end;
+	const char *rest; /* behind the host: "" or ":port" */
+
+	if (memchr(at, '@', len))
+		return "user names and passwords are not accepted in it";
+	url->ipv6 = len > 0 && *at == '[';
+	if (url->ipv6) {
+		at++;
+		host_end = memchr(at, ']', len - 1);
+		if (!host_end)
+			return "a bracket is not closed";
+		rest = host_end + 1;
+	} else {
+		rest = memchr(at, ':', len);
+		if (!rest)
+			rest = end;
+		host_end = rest;
+	}
+
+	const char *wrong = parse_host(at, host_end, url);
+
+	if (wrong || rest == end)
+		return wrong;
+	if (*rest != ':')
+		return "only a port may follow the bracket";
+	return parse_port(rest + 1, end, &url->port);
+}
+
+/* [at, end) is trimmed and not empty. */
+static const char *parse(const char *at, const char *end, struct pyro_url *url)
+{
+	for (const char *c = at; c < end; c++)
+		if (*c <= ' ' || *c > '~')
+			return "there is a character in it that must not be";
+
+	if (end - at >= 7 && strncasecmp(at, "http://", 7) == 0) {
+		at += 7;
+	} else if (end - at >= 8 && strncasecmp(at, "https://", 8) == 0) {
+		at += 8;
+		url->https = true;
+	} else {
+		return "it must begin with http:// or https://";
+	}
+	url->port = url->https ? 443 : 80;
+
+	const char *path = at;
+
+	while (path < end && !strchr("/?#", *path))
+		path++;
+
+	const char *wrong = parse_authority(at, path, url);
+
+	if (wrong)
+		return wrong;
+
+	const char *path_end = path;
+
+	while (path_end < end && *path_end != '?' && *path_end != '#')
+		path_end++;
+	url->dropped = path_end < end;
+	while (path_end > path && path_end[-1] == '/')
+		path_end--;
+	if (path_end - path > PYRO_URL_PATH_MAX)
+		return "the path is longer than 1024 characters";
+	memcpy(url->path, path, (size_t)(path_end - path));
+	return NULL;
+}
+
+int pyro_url_parse(const char *text, struct pyro_url *url, const char **why)
+{
+	const char *at = text ? text : "";
+	const char *end = at + strlen(at);
+
+	while (at < end && is_space(*at))
+		at++;
+	while (end > at && is_space(end[-1]))
+		end--;
+	if (at == end) {
+		at = PYRO_URL_DEFAULT;
+		end = at + strlen(at);
+	}
+
+	memset(url, 0, sizeof(*url));
+	*why = parse(at, end, url);
+	return *why ? -EINVAL : 0;
+}

@@ -1,0 +1,16 @@
+// SPDX-License-Identifier: Apache-2.0
+/* main.cpp - the same from C++ */
+#include <pyroscope/pyroscope.h>
+#include <cstdio>
+#include <string>
+
+int main()
+{
+	pyroscope_load("http://127.0.0.1:1");
+	if (PYROSCOPE_ENABLED &&
+	    std::string(pyroscope_version()) != PYROSCOPE_VERSION_STRING)
+		return 1;
+	pyroscope_stop(0);
+	std::puts(PYROSCOPE_ENABLED ? "on" : "off");
+	return 0;
+}

@@ -1,0 +1,61 @@
+// SPDX-License-Identifier: Apache-2.0
+/* on_off.c - every function of the header, called the ways that programs do
+ *
+ * Compiled with -DCALLS_DELETED it is the same program without the calls: the
+ * results are the constants that the header promises where profiling is off.
+ * Only statements differ, so that the two can be compared byte by byte. */
+#include <pyroscope/pyroscope.h>
+#include <stdio.h>
+
+#ifdef CALLS_DELETED
+#define CALL(call) ((void)0)
+#define VALUE(call) 0
+#else
+#define CALL(call) call
+#define VALUE(call) call
+#endif
+
+/* Named by arguments only: off must not make it "defined but not used". */
+static const char *server(void)
+{
+	return "http://127.0.0.1:1/of-the-function";
+}
+
+static void start_by_config(uint32_t patience_ms)
+{
+	struct pyroscope_config config = PYROSCOPE_CONFIG_INIT;
+
+	config.server_address = server();
+	config.sample_rate = 50;
+	CALL(pyroscope_start(&config));
+	CALL(pyroscope_flush(patience_ms));
+	(void)config;
+	(void)patience_ms;
+}
+
+int main(int argc, char **argv)
+{
+	int error = 0;
+
+	CALL(pyroscope_set_app_name("a name that must not be left behind"));
+	CALL(pyroscope_load("http://127.0.0.1:1/that-must-not-be-left-behind"));
+	CALL(pyroscope_load(argv[0]));
+	CALL(pyroscope_load(server()));
+	CALL(pyroscope_load(NULL));
+	start_by_config((uint32_t)argc);
+	CALL(pyroscope_start(NULL));
+	CALL(pyroscope_flush(1));
+	if (argc > 1)
+		CALL(pyroscope_fork_child());
+	else
+		CALL(pyroscope_stop(0));
+#ifdef USE_RESULTS
+	error = VALUE(pyroscope_stop(1));
+	if (VALUE(pyroscope_set_app_name("another name")) < 0)
+		printf("%s\n", argv[1]);
+	printf("%d\n", error);
+#endif
+	(void)argv;
+	puts(argc > 5 ? "many" : "few");
+	return error;
+}
