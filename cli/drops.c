@@ -14,6 +14,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "base/os.h"
@@ -45,17 +46,18 @@ int pyro_drops_make(char path[PATH_MAX])
 	return make_in("/tmp", path);
 }
 
-/* A process that has dropped something. */
-struct process {
-	uint64_t pid, start;
+/* A session of the library: a process has another after each exec. */
+struct session {
+	uint64_t pid, began;
+	bool open; /* its last window is missing */
 };
 
 struct collector {
 	int dir;
 	struct pyro_profile *profile;
 	struct pyro_drops *drops;
-	struct process *process;
-	size_t process_cap;
+	struct session *session;
+	size_t count, cap;
 	int error;
 };
 
@@ -66,59 +68,88 @@ static bool ends_with(const char *s, const char *end)
 	return len > end_len && strcmp(s + len - end_len, end) == 0;
 }
 
-static bool parse_name(const char *name, struct process *process)
+static bool parse_name(const char *name, struct session *session)
 {
 	return *name >= '0' && *name <= '9' &&
-	       sscanf(name, "%20" SCNu64 "-%20" SCNu64, &process->pid,
-		      &process->start) == 2;
+	       sscanf(name, "%20" SCNu64 "-%20" SCNu64, &session->pid,
+		      &session->began) == 2;
 }
 
-static void note_process(struct collector *c, const struct process *process)
+static void note(struct collector *c, const struct session *session)
 {
-	size_t count = c->drops->processes;
-
-	for (size_t i = count; i-- > 0;)
-		if (c->process[i].pid == process->pid &&
-		    c->process[i].start == process->start)
-			return;
-
-	struct process *grown = pyro_array_grow(c->process, &c->process_cap,
-						count + 1, sizeof(*grown));
+	struct session *grown = pyro_array_grow(c->session, &c->cap,
+						c->count + 1, sizeof(*grown));
 
 	if (!grown) {
 		c->error = -ENOMEM;
 		return;
 	}
-	c->process = grown;
-	grown[count] = *process;
-	c->drops->processes++;
+	c->session = grown;
+	grown[c->count++] = *session;
 }
 
-/* Does this very process still run? */
-static bool runs(const struct process *process)
+/* When a process was started, in CLOCK_BOOTTIME; UINT64_MAX when it ended. */
+static uint64_t started_ns(uint64_t pid)
 {
 	struct pyro_buf stat = {0};
-	char path[64];
-	uint64_t start = 0;
-	char state = 'X';
+	char path[64], state = 'X';
+	unsigned long long ticks = 0;
 
-	snprintf(path, sizeof(path), "/proc/%" PRIu64 "/stat", process->pid);
-	if (pyro_read_file(path, 4096, &stat) == 0) {
+	snprintf(path, sizeof(path), "/proc/%" PRIu64 "/stat", pid);
+	if (pyro_read_file(path, 4096, &stat) == 0)
 		pyro_buf_put(&stat, "", 1);
 
-		/* The name in parentheses may hold anything. */
-		char *end =
-			stat.failed ? NULL : strrchr((char *)stat.data, ')');
+	/* The name in parentheses may hold anything. */
+	char *end = stat.len && !stat.failed ? strrchr((char *)stat.data, ')')
+					     : NULL;
 
-		if (!end ||
-		    sscanf(end + 1,
-			   " %c %*d %*d %*d %*d %*d %*u %*u %*u %*u %*u %*u "
-			   "%*u %*d %*d %*d %*d %*d %*d %" SCNu64,
-			   &state, &start) != 2)
-			start = 0;
-	}
+	if (end)
+		sscanf(end + 1,
+		       " %c %*d %*d %*d %*d %*d %*u %*u %*u %*u %*u %*u %*u "
+		       "%*d %*d %*d %*d %*d %*d %llu",
+		       &state, &ticks);
 	pyro_buf_free(&stat);
-	return start == process->start && state != 'Z' && state != 'X';
+	if (state == 'X' || state == 'Z')
+		return UINT64_MAX;
+	return ticks * (PYRO_NS_PER_SEC / (uint64_t)sysconf(_SC_CLK_TCK));
+}
+
+/* Is the process that began this session still there? One that was given its
+ * number later started later. */
+static bool runs(const struct session *session)
+{
+	uint64_t asleep =
+		pyro_clock_ns(CLOCK_BOOTTIME) - pyro_clock_ns(CLOCK_MONOTONIC);
+
+	return started_ns(session->pid) <= session->began + asleep;
+}
+
+static int by_process(const void *x, const void *y)
+{
+	const struct session *a = x, *b = y;
+
+	if (a->pid != b->pid)
+		return a->pid > b->pid ? 1 : -1;
+	return (a->began > b->began) - (a->began < b->began);
+}
+
+static void count_processes(struct collector *c)
+{
+	if (c->count)
+		qsort(c->session, c->count, sizeof(*c->session), by_process);
+	for (size_t i = 0; i < c->count; i++) {
+		const struct session *s = &c->session[i];
+		bool newest = i + 1 == c->count || s[1].pid != s->pid;
+
+		c->drops->processes += newest;
+		if (!s->open)
+			continue;
+		/* Followed by another: it ended by exec. */
+		if ((newest || s[1].began == s->began) && runs(s))
+			c->drops->running++;
+		else
+			c->drops->cut++;
+	}
 }
 
 /* Add the numbers of one comment, "pyroscope: key=value ...". */
@@ -198,20 +229,16 @@ static void collect_log(struct collector *c)
 
 static void collect_entry(struct collector *c, const char *name)
 {
-	struct process process;
+	struct session session;
 
-	if (!parse_name(name, &process))
+	if (!parse_name(name, &session))
 		return;
-	if (ends_with(name, ".pb.gz")) {
-		note_process(c, &process);
+	session.open = ends_with(name, ".open");
+	if (ends_with(name, ".pb.gz"))
 		collect_profile(c, name);
-	} else if (ends_with(name, ".open")) {
-		note_process(c, &process);
-		if (runs(&process))
-			c->drops->running++;
-		else
-			c->drops->cut++;
-	}
+	else if (!session.open)
+		return;
+	note(c, &session);
 }
 
 int pyro_drops_collect(const char *path, struct pyro_profile *profile,
@@ -229,8 +256,9 @@ int pyro_drops_collect(const char *path, struct pyro_profile *profile,
 
 	while (!c.error && (entry = readdir(dir)))
 		collect_entry(&c, entry->d_name);
+	count_processes(&c);
 	collect_log(&c);
-	pyro_pages_free(c.process, c.process_cap * sizeof(*c.process));
+	pyro_pages_free(c.session, c.cap * sizeof(*c.session));
 	closedir(dir);
 	return c.error;
 }

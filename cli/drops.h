@@ -1,15 +1,15 @@
 // SPDX-License-Identifier: Apache-2.0
 /* drops.h - the private folder into which recorded processes drop profiles
  *
- * The library writes there, one set of files a process:
+ * The library writes there, for each session of each process:
  *
- *     <pid>-<start>-<n>.pb.gz   a window's profile, renamed when complete
- *     <pid>-<start>*.open       empty; removed after the last window
+ *     <pid>-<began>-<n>.pb.gz   a window's profile, renamed when complete
+ *     <pid>-<began>.open        empty, there while a window has samples that
+ *                               are in no file
  *     log                       lines for the user
  *
- * start is the process's start time in clock ticks (field 22 of its stat), so
- * that a reused pid is another process. A process image that is killed,
- * _exit'ed or exec'd leaves its .open file. */
+ * began is CLOCK_MONOTONIC in nanoseconds. What is killed, _exit'ed or exec'd
+ * leaves its .open file. */
 #ifndef PYRO_CLI_DROPS_H
 #define PYRO_CLI_DROPS_H
 
@@ -27,8 +27,8 @@ struct pyro_drops {
 	size_t files;      /* read */
 	size_t unreadable; /* broken, or not profiles of CPU time */
 	size_t processes;  /* that dropped anything */
-	size_t running;    /* that go on after the program's end */
-	size_t cut;        /* process images that left no last window */
+	size_t running;    /* go on after the program's end, with samples */
+	size_t cut;        /* ended without their last window */
 	size_t log_lines;
 	char log[PYRO_DROPS_LOG_MAX]; /* the first line */
 };

@@ -48,6 +48,8 @@ int pyro_exec_main(int argc, char **argv)
 
 	if (why)
 		pyro_launch_unprofiled(&launch, why);
+	else
+		pyro_launch_root();
 	execvp(launch.argv[0], launch.argv);
 	return pyro_launch_failed(&launch, errno);
 }

@@ -263,6 +263,14 @@ const char *pyro_launch_environment(const struct pyro_launch *launch,
 	return err ? "out of memory" : NULL;
 }
 
+void pyro_launch_root(void)
+{
+	char pid[16];
+
+	snprintf(pid, sizeof(pid), "%d", (int)getpid());
+	(void)set("PYROSCOPE_ROOT_PID", pid);
+}
+
 void pyro_launch_unprofiled(const struct pyro_launch *launch, const char *why)
 {
 	pyro_say("%s runs without being profiled: %s", launch->argv[0], why);

@@ -31,6 +31,10 @@ int pyro_launch_parse(int argc, char **argv, bool record,
 const char *pyro_launch_environment(const struct pyro_launch *launch,
 				    const char *folder);
 
+/* In the process that will execute the program: name it to the library, which
+ * tells the program from its descendants. */
+void pyro_launch_root(void);
+
 /* Say in one line that and why the program is not profiled. */
 void pyro_launch_unprofiled(const struct pyro_launch *launch, const char *why);
 

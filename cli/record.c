@@ -248,7 +248,9 @@ static int run(struct recording *rec)
 		pyro_launch_unprofiled(&rec->launch, rec->why_not);
 	rec->time_ns = realtime_ns();
 	rec->start_ns = pyro_clock_ns(CLOCK_MONOTONIC);
-	err = pyro_supervise(rec->launch.argv, &rec->outcome);
+	err = pyro_supervise(rec->launch.argv,
+			     rec->why_not ? NULL : pyro_launch_root,
+			     &rec->outcome);
 	rec->duration_ns = pyro_clock_ns(CLOCK_MONOTONIC) - rec->start_ns;
 	if (!err && !rec->outcome.exec_errno)
 		err = finish(rec);

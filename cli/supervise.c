@@ -72,9 +72,11 @@ static void restore(const struct inherited *inherited)
 	sigprocmask(SIG_SETMASK, &inherited->mask, NULL);
 }
 
-static _Noreturn void become(char **argv, const struct inherited *inherited,
-			     int report)
+static _Noreturn void become(char **argv, void (*in_child)(void),
+			     const struct inherited *inherited, int report)
 {
+	if (in_child)
+		in_child();
 	restore(inherited);
 	execvp(argv[0], argv);
 
@@ -198,7 +200,8 @@ static uint64_t children_cpu_ns(void)
 	       (uint64_t)(use.ru_utime.tv_usec + use.ru_stime.tv_usec) * 1000;
 }
 
-int pyro_supervise(char **argv, struct pyro_outcome *outcome)
+int pyro_supervise(char **argv, void (*in_child)(void),
+		   struct pyro_outcome *outcome)
 {
 	struct inherited inherited;
 	sigset_t set = taken_signals();
@@ -213,7 +216,7 @@ int pyro_supervise(char **argv, struct pyro_outcome *outcome)
 	pid_t child = fork();
 
 	if (child == 0)
-		become(argv, &inherited, report[1]);
+		become(argv, in_child, &inherited, report[1]);
 
 	int err = child < 0 ? errno : 0;
 

@@ -16,13 +16,15 @@ struct pyro_outcome {
 
 /* Run argv by execvp with this process's environment, and wait for it. The
  * child keeps this process's streams, group, terminal, signal mask and
- * dispositions. Signals sent to this process are passed on; what a terminal
- * sends, the child gets by itself. Stops of the child stop this process too.
+ * dispositions; in_child, unless NULL, is called in it before exec. Signals
+ * sent to this process are passed on; what a terminal sends, the child gets by
+ * itself. Stops of the child stop this process too.
  *
  * Afterwards descriptors 0 and 1 of this process are /dev/null, and signals
  * stay blocked, so that the caller can finish its work. Single-threaded
  * callers only. 0 or -errno when no child could be made. */
-int pyro_supervise(char **argv, struct pyro_outcome *outcome);
+int pyro_supervise(char **argv, void (*in_child)(void),
+		   struct pyro_outcome *outcome);
 
 /* Die by signal as the child did, without a second core file. Returns 128 +
  * signal where that cannot be (the first process of a container). */

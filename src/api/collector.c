@@ -18,6 +18,7 @@
 
 #define BUSY_NS (100 * PYRO_NS_PER_MS)
 #define IDLE_NS PYRO_NS_PER_SEC
+#define URGENT_NS (5 * PYRO_NS_PER_MS)
 #define LAZY_POLL_NS (10 * PYRO_NS_PER_MS)
 /* A look at all threads may take a thousandth of one core. */
 #define SCAN_SHARE 1000
@@ -70,17 +71,34 @@ static size_t sweep(struct pyro_session *s)
 	return swept;
 }
 
+/* A walk that meets unknown code wakes us at once: most often something was
+ * loaded. Where it is code that no object will ever hold, as a JIT's, less and
+ * less often. */
+static void allow_urgent(struct pyro_session *s, uint64_t now, bool fresh)
+{
+	if (fresh)
+		s->urgent_pause_ns = URGENT_NS;
+	else if (now < s->next_urgent_ns)
+		return;
+	else
+		s->urgent_pause_ns = pyro_min(2 * s->urgent_pause_ns, IDLE_NS);
+	s->next_urgent_ns = now + s->urgent_pause_ns;
+	pyro_slots_allow_urgent();
+}
+
 /* New objects: their tables are in the new snapshot. The old one goes when no
  * handler walks by it and no record names it. */
-static size_t refresh(struct pyro_session *s)
+static size_t refresh(struct pyro_session *s, uint64_t now)
 {
 	size_t swept = 0;
+	bool fresh = pyro_modules_refresh(s->modules) == 1;
 
-	if (pyro_modules_refresh(s->modules) == 1 && pyro_registry_quiesce()) {
+	if (fresh && pyro_registry_quiesce()) {
 		swept = sweep(s);
 		pyro_modules_reclaim(s->modules,
 				     pyro_modules_current()->generation);
 	}
+	allow_urgent(s, now, fresh);
 	return swept + sweep(s);
 }
 
@@ -235,7 +253,7 @@ static bool collect(struct pyro_session *s)
 
 	scan(s, now);
 
-	bool busy = refresh(s) > 0;
+	bool busy = refresh(s, now) > 0;
 
 	if (stop || asked != atomic_load(&s->flush_done) ||
 	    now - s->window.start_ns >=

@@ -58,7 +58,7 @@ void pyro_slots_wake(void)
 	pyro_wake(&pool->wake);
 }
 
-void pyro_slots_commit(struct pyro_record *record)
+void pyro_slots_commit(struct pyro_record *record, bool urgent)
 {
 	struct pyro_slot_pool *pool =
 		atomic_load_explicit(&pyro_slot_pool, memory_order_acquire);
@@ -71,6 +71,7 @@ void pyro_slots_commit(struct pyro_record *record)
 			 1;
 
 	if (ready == pool->mask / 2 ||
+	    (urgent && atomic_exchange(&pool->urgent_allowed, false)) ||
 	    (atomic_load_explicit(&pool->idle, memory_order_seq_cst) &&
 	     atomic_exchange_explicit(&pool->idle, false,
 				      memory_order_seq_cst)))

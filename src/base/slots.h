@@ -43,9 +43,12 @@ void pyro_slots_forked(void);
  * signal, any thread. */
 struct pyro_record *pyro_slots_take(pid_t tid, uint64_t weight_ns,
 				    uint32_t ticks) PYRO_SIGNAL_SAFE;
-/* Hand it to the collector; wakes it when it is idle or when the pool is half
- * full. Context: signal. */
-void pyro_slots_commit(struct pyro_record *record) PYRO_SIGNAL_SAFE;
+/* Hand it to the collector; wakes it when it is idle, when the pool is half
+ * full, and when the walk met code that is in no known object (urgent) and
+ * pyro_slots_allow_urgent() was called since the last time. Context: signal. */
+void pyro_slots_commit(struct pyro_record *record,
+		       bool urgent) PYRO_SIGNAL_SAFE;
+void pyro_slots_allow_urgent(void);
 
 /* Call fn for every READY record and free its slot. Returns how many. */
 typedef void pyro_record_fn(void *arg, const struct pyro_record *record);

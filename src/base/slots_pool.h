@@ -24,6 +24,8 @@ struct pyro_slot_pool {
 	/* Set by the collector before it sleeps with nothing to do; whoever
 	 * clears it wakes the collector. */
 	_Atomic bool idle;
+	/* The same for one urgent record. */
+	_Atomic bool urgent_allowed;
 	_Atomic uint32_t wake;
 	struct pyro_record *record; /* in the wiped pages */
 };

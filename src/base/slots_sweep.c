@@ -95,6 +95,11 @@ size_t pyro_slots_reclaim(pyro_alive_fn *alive, void *arg)
 	return freed;
 }
 
+void pyro_slots_allow_urgent(void)
+{
+	atomic_store(&atomic_load(&pyro_slot_pool)->urgent_allowed, true);
+}
+
 void pyro_slots_lost(uint64_t *weight_ns, uint64_t *ticks)
 {
 	struct pyro_slot_pool *pool = atomic_load(&pyro_slot_pool);

@@ -154,13 +154,13 @@ static bool is_plt(const struct pyro_reader *e, int64_t *from)
 	static const unsigned char plt[] = {
 		0x77, 0x08, /* breg7 8 */
 		0x80, 0x00, /* breg16 0 */
-		0x3f,	    /* lit15 */
-		0x1a,	    /* and */
-		0x3b,	    /* lit11 */
-		0x2a,	    /* ge */
-		0x33,	    /* lit3 */
-		0x24,	    /* shl */
-		0x22,	    /* plus */
+		0x3f,       /* lit15 */
+		0x1a,       /* and */
+		0x3b,       /* lit11 */
+		0x2a,       /* ge */
+		0x33,       /* lit3 */
+		0x24,       /* shl */
+		0x22,       /* plus */
 	};
 	const size_t lit = 6;
 
@@ -282,8 +282,8 @@ static void set_register_rule(struct pyro_cfi_run *run, uint8_t op)
 		break;
 	case CFA_NEGATIVE_OFFSET_EXTENDED:
 		set_reg(run, reg, PYRO_CFI_AT_CFA,
-			factored(run, -(int64_t)(pyro_reader_uleb(r) &
-						 INT64_MAX)));
+			factored(run,
+				 -(int64_t)(pyro_reader_uleb(r) & INT64_MAX)));
 		break;
 	case CFA_RESTORE_EXTENDED:
 		restore_reg(run, reg);

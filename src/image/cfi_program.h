@@ -17,7 +17,12 @@ enum pyro_cfi_how {
 };
 
 /* The registers that are followed; all others are skipped. */
-enum pyro_cfi_reg { PYRO_CFI_FP, PYRO_CFI_RBX, PYRO_CFI_RA, PYRO_CFI_COUNT };
+enum pyro_cfi_reg {
+	PYRO_CFI_FP,
+	PYRO_CFI_RBX,
+	PYRO_CFI_RA,
+	PYRO_CFI_COUNT
+};
 
 struct pyro_cfi_state {
 	int64_t cfa_off;

@@ -20,7 +20,10 @@
 /* A hole up to this size is padding and keeps the rule before it. */
 #define PADDING_MAX 15
 
-enum { RULE_GAP, RULE_BAD };
+enum {
+	RULE_GAP,
+	RULE_BAD
+};
 
 struct builder {
 	const struct pyro_cfi_input *in;
@@ -85,8 +88,7 @@ static void add_cie(struct builder *b, const struct pyro_cfi_entry *entry)
 
 static uint32_t find_cie(struct builder *b, uint64_t offset)
 {
-	if (b->last_cie < b->cie_count &&
-	    b->cie[b->last_cie].offset == offset)
+	if (b->last_cie < b->cie_count && b->cie[b->last_cie].offset == offset)
 		return b->last_cie;
 
 	uint32_t i = pyro_table_find(&b->cie_index, mix(offset, 0), cie_equal,
@@ -151,8 +153,7 @@ static uint16_t find_rule(struct builder *b, const struct pyro_rule *rule)
 	memcpy(words, rule, sizeof(words));
 
 	uint64_t hash = mix(words[0], words[1]);
-	uint32_t i =
-		pyro_table_find(&b->rule_index, hash, rule_equal, b, rule);
+	uint32_t i = pyro_table_find(&b->rule_index, hash, rule_equal, b, rule);
 
 	if (i != PYRO_TABLE_NONE)
 		return (uint16_t)i;

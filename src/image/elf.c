@@ -107,8 +107,8 @@ static int read_shdrs(struct pyro_elf *elf)
 
 	/* Numbers that do not fit the header are in the first section. */
 	uint64_t count = h->e_shnum ? h->e_shnum : first.sh_size;
-	uint64_t names = h->e_shstrndx == SHN_XINDEX ? first.sh_link
-						     : h->e_shstrndx;
+	uint64_t names =
+		h->e_shstrndx == SHN_XINDEX ? first.sh_link : h->e_shstrndx;
 
 	if (count == 0 || count > READ_MAX / sizeof(first) ||
 	    !inside(h->e_shoff, count * sizeof(first), elf->file_size))
@@ -262,8 +262,7 @@ uint64_t pyro_elf_room(const struct pyro_elf *elf, uint64_t vaddr)
 
 	uint64_t skip = vaddr - p->p_vaddr;
 
-	if (p->p_offset > elf->file_size ||
-	    skip > elf->file_size - p->p_offset)
+	if (p->p_offset > elf->file_size || skip > elf->file_size - p->p_offset)
 		return 0;
 	return pyro_min(room, elf->file_size - p->p_offset - skip);
 }

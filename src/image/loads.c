@@ -70,15 +70,15 @@ static int copy_load(struct dl_phdr_info *info, size_t size, void *arg)
 
 static int make_room(struct pyro_loads *l)
 {
-	struct pyro_load *item = pyro_array_grow(l->item, &l->cap,
-						 l->count + 1, sizeof(*item));
+	struct pyro_load *item =
+		pyro_array_grow(l->item, &l->cap, l->count + 1, sizeof(*item));
 
 	if (!item)
 		return -ENOMEM;
 	l->item = item;
 
-	char *names = pyro_array_grow(l->names, &l->names_cap,
-				      l->names_len + 1, 1);
+	char *names =
+		pyro_array_grow(l->names, &l->names_cap, l->names_len + 1, 1);
 
 	if (!names)
 		return -ENOMEM;

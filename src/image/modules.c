@@ -8,11 +8,11 @@
 #include "image/modules.h"
 
 #include <errno.h>
-#include <stdatomic.h>
 #include <string.h>
 
 #include "image/cfi.h"
 #include "image/loads.h"
+#include "image/snapshot.h"
 #include "image/sort.h"
 
 struct entry {
@@ -27,16 +27,13 @@ struct pyro_modules {
 	struct pyro_arena arena; /* entries and paths */
 	struct entry **entry;    /* entry[id - 1] */
 	size_t entry_count, entry_cap;
-	struct pyro_loads loads; /* as of the newest refresh */
-	bool is_fresh;           /* that refresh succeeded */
+	struct pyro_loads loads;     /* as of the newest refresh */
+	bool is_fresh;               /* that refresh succeeded */
 	struct pyro_snapshot **kept; /* by rising generation */
 	size_t kept_count, kept_cap;
 	uint32_t generation;
 	size_t bytes; /* of tables and symbols */
 };
-
-/* Written by the collector, read by handlers. */
-static _Atomic(const struct pyro_snapshot *) current;
 
 struct pyro_modules *pyro_modules_new(const char *debug_root)
 {
@@ -62,7 +59,7 @@ void pyro_modules_free(struct pyro_modules *modules)
 
 	for (size_t i = 0; i < modules->kept_count; i++) {
 		if (modules->kept[i] == newest)
-			atomic_store(&current, NULL);
+			atomic_store(&pyro_snapshot_current, NULL);
 		pyro_pages_free(modules->kept[i], modules->kept[i]->bytes);
 	}
 	for (size_t i = 0; i < modules->entry_count; i++) {
@@ -100,10 +97,9 @@ static bool is_same(const struct entry *e, const struct pyro_object *o)
 	       strcmp(a->path, b->path) == 0;
 }
 
-static struct entry *find_entry(const struct pyro_modules *m,
-				const struct pyro_object *o,
-				bool (*matches)(const struct entry *,
-						const struct pyro_object *))
+static struct entry *
+find_entry(const struct pyro_modules *m, const struct pyro_object *o,
+	   bool (*matches)(const struct entry *, const struct pyro_object *))
 {
 	for (size_t i = 0; i < m->entry_count; i++)
 		if (matches(m->entry[i], o))
@@ -159,8 +155,8 @@ static struct entry *find_or_add(struct pyro_modules *m, struct pyro_object *o)
 	if (e)
 		return e;
 
-	int err = pyro_object_open(&o->identity, o->header, &elf,
-				   &file_matches);
+	int err =
+		pyro_object_open(&o->identity, o->header, &elf, &file_matches);
 
 	e = find_entry(m, o, is_same);
 	if (!e)
@@ -186,8 +182,8 @@ static int add_maps(struct maps *maps, const struct pyro_object *o,
 			continue;
 
 		struct pyro_map *grown =
-			pyro_array_grow(maps->item, &maps->cap,
-					maps->count + 1, sizeof(*grown));
+			pyro_array_grow(maps->item, &maps->cap, maps->count + 1,
+					sizeof(*grown));
 
 		if (!grown)
 			return -ENOMEM;
@@ -292,7 +288,7 @@ static int publish(struct pyro_modules *m, const struct maps *maps)
 	s->generation = ++m->generation;
 	m->kept[m->kept_count++] = s;
 	/* Release: pairs with the acquire in pyro_modules_current(). */
-	atomic_store_explicit(&current, s, memory_order_release);
+	atomic_store_explicit(&pyro_snapshot_current, s, memory_order_release);
 	return 0;
 }
 
@@ -317,11 +313,6 @@ int pyro_modules_refresh(struct pyro_modules *modules)
 		return err;
 	modules->is_fresh = true;
 	return 1;
-}
-
-const struct pyro_snapshot *pyro_modules_current(void)
-{
-	return atomic_load_explicit(&current, memory_order_acquire);
 }
 
 const struct pyro_snapshot *

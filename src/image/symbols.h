@@ -23,9 +23,11 @@ int pyro_symbols_open(const struct pyro_elf *elf,
 void pyro_symbols_free(struct pyro_symbols *symbols);
 
 /* The function that holds vaddr. False when there is none: a symbol of size 0
- * reaches to the next symbol, one with a size ends there. Among several at one
- * address: global before weak before local, then the longest name, then the
- * first in byte order - the same in every run. */
+ * reaches to the next symbol or the end of its section, one with a size ends
+ * there. Among several at one address: functions before untyped labels, global
+ * before weak before local, fewer leading underscores, then the longest name,
+ * then the first in byte order - the same in every run. Of nested ones the
+ * innermost. Names are without a version ("@@GLIBC_2.34"). */
 bool pyro_symbols_find(const struct pyro_symbols *symbols, uint64_t vaddr,
 		       struct pyro_symbol *out);
 size_t pyro_symbols_bytes(const struct pyro_symbols *symbols);

@@ -36,7 +36,7 @@ static void sample(struct pyro_thread *thread, pid_t tid, uint32_t ticks,
 					     record->pc, PYRO_DEPTH_MAX, &walk);
 	record->stop = (uint16_t)walk.stop;
 	record->generation = snapshot ? snapshot->generation : 0;
-	pyro_slots_commit(record);
+	pyro_slots_commit(record, walk.stop == PYRO_STOP_UNMAPPED);
 	atomic_store_explicit(&thread->epoch, (epoch | 1) + 1,
 			      memory_order_release);
 }

@@ -1,3 +1,7 @@
+// Grafana Pyroscope as a tool, google/pprof and the server's own client. The
+// versions and replacements are those of that Pyroscope's go.mod, and go.sum
+// began as a copy of its go.sum: to raise the version, take them over and run
+// go mod tidy. No other machine than the module proxy is then asked.
 module pyroscope-c/tests/pyroscope
 
 go 1.25.7

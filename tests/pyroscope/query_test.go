@@ -4,7 +4,6 @@
 package pyroscope
 
 import (
-	"bytes"
 	"context"
 	"encoding/json"
 	"fmt"
@@ -133,7 +132,10 @@ func (q *query) merged(t *testing.T, kind, selector string) *profile.Profile {
 	if err != nil {
 		t.Fatalf("SelectMergeProfile %s: %v", selector, err)
 	}
-	merged, err := profile.Parse(bytes.NewReader(data))
+	if len(data) == 0 {
+		t.Fatalf("SelectMergeProfile %s: there is none", selector)
+	}
+	merged, err := profile.ParseData(data)
 	if err != nil {
 		t.Fatalf("SelectMergeProfile %s: %v", selector, err)
 	}
