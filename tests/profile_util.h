@@ -190,8 +190,8 @@ UNUSED_OK static void rnd_sample(struct pyro_profile *p, uint64_t *s,
 		}
 	}
 	for (size_t i = 0; i < p->type_count; i++)
-		values[i] = any_value ? rnd_number(s)
-				      : (int64_t)(rnd(s) % 1000000);
+		values[i] =
+			any_value ? rnd_number(s) : (int64_t)(rnd(s) % 1000000);
 	pyro_profile_sample(p, stack, depth, labels, label_count, values);
 }
 
@@ -205,9 +205,8 @@ UNUSED_OK static void rnd_comment(struct pyro_profile *p, uint64_t *s)
 	all[p->comments_count++] = rnd_string(p, s, "comment", 1000);
 }
 
-UNUSED_OK static struct pyro_profile *rnd_profile(uint64_t seed, size_t types,
-						  size_t samples,
-						  bool any_value)
+UNUSED_OK static struct pyro_profile *
+rnd_profile(uint64_t seed, size_t types, size_t samples, bool any_value)
 {
 	struct pyro_profile *p = pyro_profile_new();
 	uint64_t s = seed;
@@ -252,14 +251,13 @@ UNUSED_OK static void describe_location(const struct pyro_profile *p,
 	if (l->mapping) {
 		const struct pyro_mapping *m = &p->mappings[l->mapping - 1];
 
-		pyro_buf_printf(out,
-				"@%s,%s,%" PRIx64 "-%" PRIx64 "+%" PRIx64
-				"%d%d%d%d",
-				pyro_profile_text(p, m->filename),
-				pyro_profile_text(p, m->build_id), m->start,
-				m->limit, m->offset, m->has_functions,
-				m->has_filenames, m->has_line_numbers,
-				m->has_inline_frames);
+		pyro_buf_printf(
+			out,
+			"@%s,%s,%" PRIx64 "-%" PRIx64 "+%" PRIx64 "%d%d%d%d",
+			pyro_profile_text(p, m->filename),
+			pyro_profile_text(p, m->build_id), m->start, m->limit,
+			m->offset, m->has_functions, m->has_filenames,
+			m->has_line_numbers, m->has_inline_frames);
 	}
 	for (size_t i = 0; i < l->line_count; i++) {
 		const struct pyro_line *line = &p->lines[l->first_line + i];
@@ -320,8 +318,7 @@ UNUSED_OK static char *describe(const struct pyro_profile *p, bool sorted)
 		pyro_buf_printf(&out, "%s/%s ",
 				pyro_profile_text(p, p->type[i].type),
 				pyro_profile_text(p, p->type[i].unit));
-	pyro_buf_printf(&out,
-			"%s/%s %" PRId64 " %" PRId64 "+%" PRId64 "\n",
+	pyro_buf_printf(&out, "%s/%s %" PRId64 " %" PRId64 "+%" PRId64 "\n",
 			pyro_profile_text(p, p->period_type.type),
 			pyro_profile_text(p, p->period_type.unit), p->period,
 			p->time_ns, p->duration_ns);

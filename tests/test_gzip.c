@@ -127,18 +127,18 @@ static void test_limit(void **state)
 			assert_int_equal(pyro_gunzip(packed.data, packed.len,
 						     limit, &out),
 					 -EFBIG);
-		assert_int_equal(pyro_gunzip(packed.data, packed.len,
-					     lens[i] - 1, &out),
-				 -EFBIG);
+		assert_int_equal(
+			pyro_gunzip(packed.data, packed.len, lens[i] - 1, &out),
+			-EFBIG);
 		assert_int_equal(out.len, 0);
 		/* Two members, each within the limit. */
 		pyro_buf_put(&packed, packed.data, packed.len);
 		assert_int_equal(pyro_gunzip(packed.data, packed.len,
 					     2 * lens[i] - 1, &out),
 				 -EFBIG);
-		assert_int_equal(pyro_gunzip(packed.data, packed.len,
-					     2 * lens[i], &out),
-				 0);
+		assert_int_equal(
+			pyro_gunzip(packed.data, packed.len, 2 * lens[i], &out),
+			0);
 		pyro_buf_free(&out);
 		pyro_buf_free(&data);
 		pyro_buf_free(&packed);
@@ -154,10 +154,9 @@ static void test_broken(void **state)
 	(void)state;
 	assert_int_equal(pyro_gzip(data.data, data.len, &packed), 0);
 	for (size_t n = 0; n < packed.len; n++)
-		assert_int_equal(
-			pyro_gunzip(guarded_put(&g, packed.data, n), n, 1000,
-				    &out),
-			-EBADMSG);
+		assert_int_equal(pyro_gunzip(guarded_put(&g, packed.data, n), n,
+					     1000, &out),
+				 -EBADMSG);
 	for (size_t i = 0; i < 50 * packed.len; i++) {
 		unsigned char *at = guarded_put(&g, packed.data, packed.len);
 

@@ -277,8 +277,8 @@ static void test_trim(void **state)
 
 static void test_trim_ties_and_extremes(void **state)
 {
-	static const int64_t values[] = {5, 5, INT64_MIN, 5, -1, 0,
-					 INT64_MAX, 5, 5, INT64_MAX, 0, -1};
+	static const int64_t values[] = {5, 5, INT64_MIN, 5, -1, 0, INT64_MAX,
+					 5, 5, INT64_MAX, 0, -1};
 	struct pyro_profile *p = pyro_profile_new();
 
 	(void)state;

@@ -12,8 +12,8 @@ struct bytes {
 	size_t len;
 };
 
-#define BYTES(text)                     \
-	{                               \
+#define BYTES(text)                    \
+	{                              \
 		text, sizeof(text) - 1 \
 	}
 
@@ -57,9 +57,8 @@ static void test_golden(void **state)
 		/* time 5, duration 6, cpu/nanoseconds, period 10 */
 		"\x48\x05\x50\x06\x5a\x04\x08\x03\x10\x04\x60\x0a";
 	struct pyro_profile *p = pyro_profile_new();
-	struct pyro_mapping mapping = {.start = 0x1000,
-				       .limit = 0x2000,
-				       .has_functions = true};
+	struct pyro_mapping mapping = {
+		.start = 0x1000, .limit = 0x2000, .has_functions = true};
 	struct pyro_function function = {0};
 	struct pyro_line line = {.line = 4};
 	const int64_t values[] = {1, 10};
@@ -90,7 +89,7 @@ static void test_golden_packed_and_labels(void **state)
 	static const char want[] =
 		"\x0a\x04\x08\x01\x10\x01"
 		/* three locations, packed; value -1; two labels */
-		"\x12\x22\x0a\x03\x01\x01\x01"
+		"\x12\x1f\x0a\x03\x01\x01\x01"
 		"\x10\xff\xff\xff\xff\xff\xff\xff\xff\xff\x01"
 		"\x1a\x04\x08\x01\x10\x02"
 		"\x1a\x07\x08\x01\x18\xac\x02\x20\x02"
@@ -151,9 +150,8 @@ static void test_round_trip(void **state)
 {
 	(void)state;
 	for (uint64_t seed = 0; seed < 60; seed++) {
-		struct pyro_profile *p =
-			rnd_profile(seed, seed % 9, seed % 9 ? seed * 5 : 0,
-				    true);
+		struct pyro_profile *p = rnd_profile(
+			seed, seed % 9, seed % 9 ? seed * 5 : 0, true);
 
 		check_round_trip(p);
 		pyro_profile_free(p);
@@ -396,8 +394,8 @@ static void test_refused(void **state)
 
 static void test_content(void **state)
 {
-	static const char message[] =
-		STRINGS TYPE MAPPING FUNCTION LOCATION "\x32\x03"
+	static const char message[] = STRINGS TYPE MAPPING FUNCTION LOCATION
+		"\x32\x03"
 		"a\xff\x00"
 		"\x12\x0a\x08\x05\x10\x03\x1a\x04\x08\x01\x18\x04"
 		"\x12\x0a\x08\x05\x10\x04\x1a\x04\x08\x01\x18\x04"
@@ -409,12 +407,11 @@ static void test_content(void **state)
 	(void)state;
 	assert_int_equal(read_bytes(message, sizeof(message) - 1, &p), 0);
 	text = describe(p, false);
-	assert_string_equal(text,
-			    "t/t / 0 0+0\n"
-			    "# a\xef\xbf\xbd\xef\xbf\xbd\n"
-			    " 0@,,0-0+00000{t,,:0:0} [t=|4 ] =7\n"
-			    " 0@,,0-0+00000{t,,:0:0}"
-			    " [t=a\xef\xbf\xbd\xef\xbf\xbd|0 ] =4\n");
+	assert_string_equal(text, "t/t / 0 0+0\n"
+				  "# a\xef\xbf\xbd\xef\xbf\xbd\n"
+				  " 0@,,0-0+00000{t,,:0:0} [t=|4 ] =7\n"
+				  " 0@,,0-0+00000{t,,:0:0}"
+				  " [t=a\xef\xbf\xbd\xef\xbf\xbd|0 ] =4\n");
 	free(text);
 	pyro_profile_free(p);
 }
@@ -488,10 +485,10 @@ static void test_limits(void **state)
 		int name_len;
 		bool small;
 	} cases[] = {
-		{100, 10, 50, 10, true},      {15999, 10, 500, 10, true},
-		{16000, 10, 500, 10, false},  {100000, 5, 500, 10, false},
+		{100, 10, 50, 10, true},       {15999, 10, 500, 10, true},
+		{16000, 10, 500, 10, false},   {100000, 5, 500, 10, false},
 		{100000, 40, 5000, 50, false}, {15000, 120, 20000, 60, false},
-		{9000, 2, 9000, 800, false},  {1000, 1, 1000, 4000, false},
+		{9000, 2, 9000, 800, false},   {1000, 1, 1000, 4000, false},
 	};
 
 	(void)state;
@@ -539,9 +536,9 @@ static void test_limits_cannot_be_met(void **state)
 static void test_too_big_to_read(void **state)
 {
 	size_t len = ((size_t)256 << 20) + 1;
-	unsigned char *data = mmap(NULL, len, PROT_READ,
-				   MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE,
-				   -1, 0);
+	unsigned char *data =
+		mmap(NULL, len, PROT_READ,
+		     MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
 	struct pyro_profile *p = NULL;
 	struct pyro_buf packed = {0};
 

@@ -8,14 +8,13 @@
 static void test_golden(void **state)
 {
 	/* 0A len{ (0A len{0A n name 12 m value})* 12 len{0A len pprof} } */
-	static const char want[] =
-		"\x0a\x43"
-		"\x0a\x17\x0a\x08__name__\x12\x0bprocess_cpu"
-		"\x0a\x13\x0a\x0cservice_name\x12\x03"
-		"app"
-		"\x0a\x07\x0a\x01"
-		"a\x12\x02\xc3\xa9"
-		"\x12\x08\x0a\x06\x1f\x8b\x00PPF";
+	static const char want[] = "\x0a\x41"
+				   "\x0a\x17\x0a\x08__name__\x12\x0bprocess_cpu"
+				   "\x0a\x13\x0a\x0cservice_name\x12\x03"
+				   "app"
+				   "\x0a\x07\x0a\x01"
+				   "a\x12\x02\xc3\xa9"
+				   "\x12\x08\x0a\x06\x1f\x8b\x00PPF";
 	static const struct pyro_series_label labels[] = {
 		{"__name__", "process_cpu"},
 		{"service_name", "app"},
@@ -80,7 +79,7 @@ static void check_labels(const unsigned char **at,
 
 static void test_sizes(void **state)
 {
-	static const size_t lens[] = {0,   1,	  100,	 120,	121,	122,
+	static const size_t lens[] = {0,   1,     100,   120,   121,    122,
 				      123, 16000, 16380, 70000, 3000000};
 	static const struct pyro_series_label labels[] = {
 		{"__name__", "process_cpu"}, {"empty", ""}, {"x", "y"}};

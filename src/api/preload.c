@@ -7,43 +7,13 @@
  *   PYROSCOPE_ROOT_PID   the process that pyro started; others are descendants
  *   PYROSCOPE_CHILDREN   0: programs that this one executes are not followed
  *   PYROSCOPE_OUTPUT_DIR, PYROSCOPE_LOG_FILE */
-#include <dlfcn.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "api/session.h"
 #include "base/log.h"
 #include "base/os.h"
-#include "source/hook.h"
-
-/* Does one entry of LD_PRELOAD name this very object? */
-static char *find_self(char *list, size_t *len)
-{
-	Dl_info info;
-
-	if (!dladdr((void *)(uintptr_t)pyroscope_load, &info) ||
-	    !info.dli_fname)
-		return NULL;
-
-	const char *slash = strrchr(info.dli_fname, '/');
-	const char *self = slash ? slash + 1 : info.dli_fname;
-
-	for (char *at = list; *at; at += strspn(at, ": ")) {
-		*len = strcspn(at, ": ");
-
-		const char *base = at + *len;
-
-		while (base > at && base[-1] != '/')
-			base--;
-		/* libpyroscope.so may be a link to libpyroscope.so.0.1.0. */
-		if (strncmp(base, "libpyroscope.so", 15) == 0 ||
-		    (strlen(self) == (size_t)(at + *len - base) &&
-		     strncmp(base, self, strlen(self)) == 0))
-			return at;
-		at += *len;
-	}
-	return NULL;
-}
+#include "source/exec_hook.h"
 
 /* Take our entry out, in place, and with it what would make a program that
  * links the library drop files for a parent that does not wait for it. */
@@ -71,7 +41,7 @@ __attribute__((constructor)) static void on_load(void)
 	const char *children = secure_getenv("PYROSCOPE_CHILDREN");
 	const char *command = secure_getenv("PYROSCOPE_COMMAND");
 	size_t len;
-	char *entry = list ? find_self(list, &len) : NULL;
+	const char *entry = list ? pyro_preload_entry(list, &len) : NULL;
 
 	if (!entry)
 		return;
@@ -91,5 +61,5 @@ __attribute__((constructor)) static void on_load(void)
 	if (pyro_session_start(NULL, how) == 0 && pyro_process.under_pyro)
 		pyro_lifecycle_catch_signals();
 	if (children && strcmp(children, "0") == 0)
-		leave_environment(entry, len);
+		leave_environment(list + (entry - list), len);
 }

@@ -17,7 +17,7 @@
 
 struct pyro_mutex pyro_registry_lock = PYRO_MUTEX_INIT(PYRO_RANK_REGISTRY);
 
-static struct pyro_thread *_Atomic region;
+struct pyro_thread *_Atomic pyro_registry_region;
 
 /* Guarded by the registry lock; reset to 0 by whoever finds the region wiped
  * (pyro_registry_init in a forked child). */
@@ -28,7 +28,7 @@ int pyro_registry_init(void)
 {
 	limit = 0;
 	free_hint = 0;
-	if (atomic_load(&region))
+	if (atomic_load(&pyro_registry_region))
 		return 0;
 
 	struct pyro_thread *fresh = pyro_pages_alloc(REGION_BYTES);
@@ -36,23 +36,14 @@ int pyro_registry_init(void)
 	if (!fresh)
 		return -ENOMEM;
 	madvise(fresh, REGION_BYTES, MADV_WIPEONFORK);
-	atomic_store_explicit(&region, fresh, memory_order_release);
+	atomic_store_explicit(&pyro_registry_region, fresh,
+			      memory_order_release);
 	return 0;
-}
-
-bool pyro_registry_holds(const void *p)
-{
-	uintptr_t base =
-		(uintptr_t)atomic_load_explicit(&region, memory_order_acquire);
-	uintptr_t at = (uintptr_t)p;
-
-	return base && at >= base && at < base + REGION_BYTES &&
-	       (at - base) % sizeof(struct pyro_thread) == 0;
 }
 
 struct pyro_thread *pyro_registry_claim(enum pyro_thread_state state)
 {
-	struct pyro_thread *base = atomic_load(&region);
+	struct pyro_thread *base = atomic_load(&pyro_registry_region);
 
 	for (size_t i = free_hint; base && i < PYRO_THREADS_MAX; i++) {
 		struct pyro_thread *t = &base[i];
@@ -73,7 +64,7 @@ struct pyro_thread *pyro_registry_claim(enum pyro_thread_state state)
 
 void pyro_registry_release(struct pyro_thread *thread)
 {
-	size_t index = (size_t)(thread - atomic_load(&region));
+	size_t index = (size_t)(thread - atomic_load(&pyro_registry_region));
 
 	atomic_store(&thread->tid, 0);
 	atomic_store(&thread->state, PYRO_THREAD_FREE);
@@ -87,7 +78,7 @@ size_t pyro_registry_limit(void)
 
 struct pyro_thread *pyro_registry_at(size_t index)
 {
-	return atomic_load(&region) + index;
+	return atomic_load(&pyro_registry_region) + index;
 }
 
 /* A handler takes some ten microseconds: almost always no wait at all. */

@@ -43,8 +43,19 @@ extern struct pyro_mutex pyro_registry_lock;
 /* Map the region, once a process. 0 or -ENOMEM. */
 int pyro_registry_init(void);
 
+/* The region: NULL before init, then constant. */
+extern struct pyro_thread *_Atomic pyro_registry_region;
+
 /* Is p an entry? For pointers that came with a signal. Context: signal. */
-bool pyro_registry_holds(const void *p) PYRO_SIGNAL_SAFE;
+static inline bool pyro_registry_holds(const void *p)
+{
+	uintptr_t base = (uintptr_t)atomic_load_explicit(&pyro_registry_region,
+							 memory_order_acquire);
+	uintptr_t offset = (uintptr_t)p - base;
+
+	return base && offset < PYRO_THREADS_MAX * sizeof(struct pyro_thread) &&
+	       offset % sizeof(struct pyro_thread) == 0;
+}
 
 /* All of these under the registry lock. Claim returns NULL when it is full. */
 struct pyro_thread *pyro_registry_claim(enum pyro_thread_state state);

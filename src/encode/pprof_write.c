@@ -161,10 +161,10 @@ int pyro_pprof_write(const struct pyro_profile *profile, struct pyro_buf *out)
 	return out->failed ? -ENOMEM : 0;
 }
 
-/* Write profile trimmed to count samples; 0, -EFBIG if it does not fit, else
- * -errno. On success and -EFBIG *len is its length. */
+/* Append profile trimmed to count samples. 0, or -EFBIG if that is too long and
+ * then nothing is appended, or -errno. */
 static int write_trimmed(const struct pyro_profile *profile, size_t count,
-			 struct pyro_buf *out, size_t *len)
+			 struct pyro_buf *out)
 {
 	size_t before = out->len;
 	struct pyro_profile *less = NULL;
@@ -177,36 +177,48 @@ static int write_trimmed(const struct pyro_profile *profile, size_t count,
 	}
 	err = pyro_pprof_write(less ? less : profile, out);
 	pyro_profile_free(less);
-	if (err)
-		return err;
-	*len = out->len - before;
-	if (*len > PYRO_PPROF_BYTES_MAX) {
+	if (!err && out->len - before > PYRO_PPROF_BYTES_MAX) {
 		out->len = before;
-		return -EFBIG;
+		err = -EFBIG;
 	}
-	return 0;
+	return err;
+}
+
+/* The same with as many samples, less than too_many, as fit. Bytes do not fall
+ * in proportion to samples, because these share what they refer to; hence
+ * bisection, to a sixteenth. */
+static int write_fewer(const struct pyro_profile *profile, size_t too_many,
+		       struct pyro_buf *out, size_t *count)
+{
+	size_t before = out->len;
+
+	*count = 0;
+	while (too_many - *count > pyro_max(too_many / 16, 1)) {
+		size_t trial = *count + (too_many - *count) / 2;
+		int err = write_trimmed(profile, trial, out);
+
+		if (err && err != -EFBIG)
+			return err;
+		if (err)
+			too_many = trial;
+		else
+			*count = trial;
+		out->len = before;
+	}
+	return *count ? write_trimmed(profile, *count, out) : -EFBIG;
 }
 
 int pyro_pprof_write_limited(const struct pyro_profile *profile,
 			     struct pyro_buf *out, size_t *trimmed)
 {
-	size_t samples = profile->samples_count, len = 0;
+	size_t samples = profile->samples_count;
 	size_t count = pyro_min(samples, PYRO_PPROF_SAMPLES_MAX);
 	int err = pyro_profile_error(profile);
 
-	if (err)
-		return err;
-	while ((err = write_trimmed(profile, count, out, &len)) == -EFBIG) {
-		/* Bytes fall slower than samples, because samples share what
-		 * they refer to: aim by proportion, and go on by an eighth. */
-		size_t aim =
-			(size_t)((uint64_t)count * PYRO_PPROF_BYTES_MAX / len);
-
-		if (count <= 1)
-			break;
-		count = pyro_min(aim, count - pyro_max(count / 8, 1));
-		count = pyro_max(count, 1);
-	}
+	if (!err)
+		err = write_trimmed(profile, count, out);
+	if (err == -EFBIG)
+		err = write_fewer(profile, count, out, &count);
 	if (trimmed)
 		*trimmed = err || count >= samples ? 0 : samples - count + 1;
 	return err;

@@ -2,7 +2,7 @@
 /* cfi_program.c - run the programs of CIEs and FDEs and turn states into rules
  *
  * Of the machine's registers only those are followed that a walk carries: the
- * frame pointer, rbx and the return address. Expressions are recognised by
+ * frame pointer, rbx, sp and the return address. Expressions are recognised by
  * their bytes; there are three forms that compilers and linkers emit. */
 #include "image/cfi_program.h"
 
@@ -71,6 +71,8 @@ static int followed(const struct pyro_cfi_run *run, uint64_t reg)
 		return PYRO_CFI_RA;
 	if (reg == m->fp)
 		return PYRO_CFI_FP;
+	if (reg == m->sp)
+		return PYRO_CFI_SP;
 	return reg == m->rbx ? PYRO_CFI_RBX : -1;
 }
 
@@ -456,7 +458,9 @@ static void make_rule(const struct pyro_cfi_run *run, struct pyro_rule *rule)
 	}
 	if (run->state.how[PYRO_CFI_RA] == PYRO_CFI_UNDEFINED)
 		return;
-	if (!make_cfa(run, rule) || !make_return_address(run, rule)) {
+	/* The caller's sp is the CFA, but where a longjmp is under way. */
+	if (run->state.how[PYRO_CFI_SP] != PYRO_CFI_SAME ||
+	    !make_cfa(run, rule) || !make_return_address(run, rule)) {
 		*rule = (struct pyro_rule){.cfa = PYRO_CFA_BAD};
 		return;
 	}

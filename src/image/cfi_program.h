@@ -20,6 +20,7 @@ enum pyro_cfi_how {
 enum pyro_cfi_reg {
 	PYRO_CFI_FP,
 	PYRO_CFI_RBX,
+	PYRO_CFI_SP,
 	PYRO_CFI_RA,
 	PYRO_CFI_COUNT
 };

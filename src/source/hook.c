@@ -1,11 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-/* hook.c - pthread_create, and the calls in which forked children wake
- *
- * Compiled with -fno-optimize-sibling-calls: dlsym(RTLD_NEXT) looks at its
- * return address to know who asks. */
+/* hook.c - pthread_create, and the calls in which forked children wake */
 #include "source/hook.h"
 
-#include <dlfcn.h>
 #include <errno.h>
 #include <poll.h>
 #include <pthread.h>
@@ -15,6 +11,7 @@
 #include <sys/select.h>
 #include <sys/socket.h>
 #include <sys/types.h>
+#include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -22,30 +19,11 @@
 #include "base/os.h"
 #include "base/syscall.h"
 #include "source/cpu.h"
-
-#define HOOK __attribute__((visibility("default")))
+#include "source/next.h"
 
 static pyro_child_fn *_Atomic on_child; /* NULL: never started */
 static _Atomic bool key_made;
 static pthread_key_t exit_key;
-
-/* The next definition of a hooked name, found once. Two threads may both look:
- * they find the same. */
-static inline uintptr_t next_address(_Atomic uintptr_t *slot, const char *name)
-{
-	uintptr_t next = atomic_load_explicit(slot, memory_order_relaxed);
-
-	if (__builtin_expect(next == 0, 0)) {
-		int saved = errno;
-
-		next = (uintptr_t)dlsym(RTLD_NEXT, name);
-		atomic_store_explicit(slot, next, memory_order_relaxed);
-		errno = saved;
-	}
-	return next;
-}
-
-#define NEXT(name) ((__typeof__(name) *)next_address(&next_##name, #name))
 
 /* XX(result, name, (parameters), (arguments)) */
 #define WAKE_CALLS(XX)                                                        \
@@ -68,10 +46,9 @@ static inline uintptr_t next_address(_Atomic uintptr_t *slot, const char *name)
 	XX(pid_t, waitpid, (pid_t pid, int *status, int options),             \
 	   (pid, status, options))
 
-#define DECLARE_NEXT(result, name, parameters, arguments) \
-	static _Atomic uintptr_t next_##name;
+#define DECLARE_NEXT(result, name, parameters, arguments) PYRO_NEXT_SLOT(name);
 WAKE_CALLS(DECLARE_NEXT)
-static _Atomic uintptr_t next_pthread_create;
+PYRO_NEXT_SLOT(pthread_create);
 
 static void wake_child(void)
 {
@@ -87,10 +64,10 @@ static void wake_child(void)
 }
 
 #define DEFINE_WAKE_CALL(result, name, parameters, arguments) \
-	HOOK result name parameters                           \
+	PYRO_HOOK result name parameters                      \
 	{                                                     \
 		wake_child();                                 \
-		return NEXT(name) arguments;                  \
+		return PYRO_NEXT(name) arguments;             \
 	}
 WAKE_CALLS(DEFINE_WAKE_CALL)
 
@@ -149,7 +126,11 @@ run_thread(void *arg)
 	return start(start_arg);
 }
 
-extern const char __start_pyro_trampoline[], __stop_pyro_trampoline[];
+/* The linker's, for the section's ends. */
+extern const char __start_pyro_trampoline[]
+	__attribute__((visibility("hidden")));
+extern const char __stop_pyro_trampoline[]
+	__attribute__((visibility("hidden")));
 
 bool pyro_hook_is_trampoline(uint64_t pc)
 {
@@ -182,22 +163,22 @@ static struct pyro_thread *announce(const pthread_attr_t *attr)
 	return t;
 }
 
-HOOK int pthread_create(pthread_t *restrict thread,
-			const pthread_attr_t *restrict attr,
-			void *(*start)(void *), void *restrict arg)
+PYRO_HOOK int pthread_create(pthread_t *restrict thread,
+			     const pthread_attr_t *restrict attr,
+			     void *(*start)(void *), void *restrict arg)
 {
 	wake_child();
 	if (pyro_on_get() != PYRO_ON_YES || !atomic_load(&key_made))
-		return NEXT(pthread_create)(thread, attr, start, arg);
+		return PYRO_NEXT(pthread_create)(thread, attr, start, arg);
 
 	struct pyro_thread *self = announce(attr);
 
 	if (!self)
-		return NEXT(pthread_create)(thread, attr, start, arg);
+		return PYRO_NEXT(pthread_create)(thread, attr, start, arg);
 	self->start = start;
 	self->arg = arg;
 
-	int err = NEXT(pthread_create)(thread, attr, run_thread, self);
+	int err = PYRO_NEXT(pthread_create)(thread, attr, run_thread, self);
 
 	if (err) {
 		pyro_mutex_lock(&pyro_registry_lock);
@@ -209,7 +190,7 @@ HOOK int pthread_create(pthread_t *restrict thread,
 
 void pyro_hook_init(void)
 {
-	pyro_libc_threads.create = NEXT(pthread_create);
+	pyro_libc_threads.create = PYRO_NEXT(pthread_create);
 	if (!atomic_exchange(&key_made, true) &&
 	    pthread_key_create(&exit_key, on_thread_exit) != 0)
 		atomic_store(&key_made, false);

@@ -4,8 +4,10 @@
  * The library is loaded at the first post (some milliseconds and megabytes that
  * a plain HTTP user does not pay) and never unloaded: its TLS library has left
  * things with the libc that cannot be taken back. Each post has a handle and a
- * connection of its own, so that no descriptor stays open in between. libcurl
- * looks at the cancel word once a second when nothing moves.
+ * connection of its own, so that no descriptor stays open in between. The multi
+ * interface is used for one transfer because it gives control back every 100 ms:
+ * the program may be waiting to exit, and no transfer must be inside the TLS
+ * library when that is torn down.
  *
  * Proxies are off: libcurl would look for them in the environment, which is not
  * safe to read while the program may be changing it. */
@@ -24,6 +26,8 @@
 #include "transport/http_parse.h"
 #include "transport/resolve.h"
 
+#define SLICE_MS 100
+
 void (*pyro_curl_loaded)(void);
 
 /* Written once under pyro_loader_lock, then constant. */
@@ -34,8 +38,15 @@ static struct {
 	CURL *(*easy_init)(void);
 	CURLcode (*easy_setopt)(CURL *, CURLoption, ...);
 	CURLcode (*easy_getinfo)(CURL *, CURLINFO, ...);
-	CURLcode (*easy_perform)(CURL *);
 	void (*easy_cleanup)(CURL *);
+	CURLM *(*multi_init)(void);
+	CURLMcode (*multi_add)(CURLM *, CURL *);
+	CURLMcode (*multi_perform)(CURLM *, int *);
+	CURLMcode (*multi_wait)(CURLM *, struct curl_waitfd *, unsigned, int,
+				int *);
+	CURLMsg *(*multi_read)(CURLM *, int *);
+	CURLMcode (*multi_remove)(CURLM *, CURL *);
+	CURLMcode (*multi_cleanup)(CURLM *);
 	struct curl_slist *(*slist_append)(struct curl_slist *, const char *);
 	void (*slist_free_all)(struct curl_slist *);
 } curl;
@@ -50,8 +61,14 @@ static bool find_symbols(void *lib)
 		{"curl_easy_init", &curl.easy_init},
 		{"curl_easy_setopt", &curl.easy_setopt},
 		{"curl_easy_getinfo", &curl.easy_getinfo},
-		{"curl_easy_perform", &curl.easy_perform},
 		{"curl_easy_cleanup", &curl.easy_cleanup},
+		{"curl_multi_init", &curl.multi_init},
+		{"curl_multi_add_handle", &curl.multi_add},
+		{"curl_multi_perform", &curl.multi_perform},
+		{"curl_multi_wait", &curl.multi_wait},
+		{"curl_multi_info_read", &curl.multi_read},
+		{"curl_multi_remove_handle", &curl.multi_remove},
+		{"curl_multi_cleanup", &curl.multi_cleanup},
 		{"curl_slist_append", &curl.slist_append},
 		{"curl_slist_free_all", &curl.slist_free_all},
 	};
@@ -124,15 +141,6 @@ static size_t on_body(char *data, size_t one, size_t len, void *arg)
 	return x->seen < PYRO_HTTP_BODY_MAX ? len : 0; /* 0: enough, stop */
 }
 
-static int on_progress(void *arg, curl_off_t a, curl_off_t b, curl_off_t c,
-		       curl_off_t d)
-{
-	const struct exchange *x = arg;
-
-	(void)a, (void)b, (void)c, (void)d;
-	return x->request->cancel && atomic_load(x->request->cancel);
-}
-
 static curl_socket_t on_socket(void *arg, curlsocktype purpose,
 			       struct curl_sockaddr *address)
 {
@@ -193,15 +201,11 @@ static bool add_header(struct curl_slist **list, const char *name,
 	return longer != NULL;
 }
 
-static int error_of(CURLcode code)
+static int error_of(int code)
 {
 	switch (code) {
-	case CURLE_OK:
-		return 0;
 	case CURLE_OPERATION_TIMEDOUT:
 		return -ETIMEDOUT;
-	case CURLE_ABORTED_BY_CALLBACK:
-		return -ECANCELED;
 	case CURLE_COULDNT_RESOLVE_HOST:
 		return -EHOSTUNREACH;
 	case CURLE_COULDNT_CONNECT:
@@ -289,29 +293,57 @@ static void set_options(CURL *easy, const struct options *options,
 	curl.easy_setopt(easy, CURLOPT_OPENSOCKETFUNCTION, on_socket);
 	curl.easy_setopt(easy, CURLOPT_WRITEFUNCTION, on_body);
 	curl.easy_setopt(easy, CURLOPT_WRITEDATA, x);
-	curl.easy_setopt(easy, CURLOPT_XFERINFOFUNCTION, on_progress);
-	curl.easy_setopt(easy, CURLOPT_XFERINFODATA, x);
-	curl.easy_setopt(easy, CURLOPT_NOPROGRESS, 0L);
 }
 
-static int perform(CURL *easy, struct exchange *x)
+/* Run the transfer to its end: a CURLcode, or -errno. */
+static int drive(CURLM *multi, const _Atomic uint32_t *cancel)
 {
-	struct pyro_http_response *response = x->response;
-	char detail[CURL_ERROR_SIZE] = "";
+	int running = 1;
+	int left;
+
+	for (;;) {
+		CURLMcode code = curl.multi_perform(multi, &running);
+		int ready = 0;
+
+		if (code != CURLM_OK)
+			return code == CURLM_OUT_OF_MEMORY ? -ENOMEM : -EPROTO;
+		if (!running)
+			break;
+		if (cancel && atomic_load(cancel))
+			return -ECANCELED;
+		if (curl.multi_wait(multi, NULL, 0, SLICE_MS, &ready) !=
+		    CURLM_OK)
+			return -ENOMEM;
+		/* Without a descriptor to wait for it does not wait. */
+		if (!ready)
+			pyro_sleep_ns(PYRO_NS_PER_MS);
+	}
+
+	const CURLMsg *msg = curl.multi_read(multi, &left);
+
+	return msg ? (int)msg->data.result : -EPROTO;
+}
+
+static int transfer(CURL *easy, const _Atomic uint32_t *cancel)
+{
+	CURLM *multi = curl.multi_init();
+	int result = -ENOMEM;
+
+	if (!multi)
+		return result;
+	if (curl.multi_add(multi, easy) == CURLM_OK) {
+		result = drive(multi, cancel);
+		curl.multi_remove(multi, easy);
+	}
+	curl.multi_cleanup(multi);
+	return result;
+}
+
+static int read_response(CURL *easy, struct pyro_http_response *response)
+{
 	curl_off_t retry_after = 0;
 	long status = 0;
 
-	curl.easy_setopt(easy, CURLOPT_ERRORBUFFER, detail);
-	CURLcode code = curl.easy_perform(easy);
-	curl.easy_setopt(easy, CURLOPT_ERRORBUFFER, (char *)NULL);
-
-	/* Once there is body the head was complete; how the body ends, by our
-	 * own will or not, is of no interest. */
-	if (code != CURLE_OK && x->seen == 0) {
-		pyro_http_message(response, &x->message_len, detail,
-				  strlen(detail));
-		return error_of(code);
-	}
 	curl.easy_getinfo(easy, CURLINFO_RESPONSE_CODE, &status);
 	if (status < 200 || status > 599)
 		return -EPROTO;
@@ -322,6 +354,32 @@ static int perform(CURL *easy, struct exchange *x)
 		response->retry_after_s =
 			(uint32_t)pyro_min((uint64_t)retry_after, UINT32_MAX);
 	return 0;
+}
+
+static int perform(const struct options *options, struct exchange *x,
+		   long timeout_ms)
+{
+	char detail[CURL_ERROR_SIZE] = "";
+	CURL *easy = curl.easy_init();
+
+	if (!easy)
+		return -ENOMEM;
+	set_options(easy, options, x, timeout_ms);
+	curl.easy_setopt(easy, CURLOPT_ERRORBUFFER, detail);
+
+	int result = transfer(easy, x->request->cancel);
+
+	/* Once there is body the head was complete; how the body ends, by our
+	 * own will or not, is of no interest. */
+	if (result == 0 || x->seen > 0) {
+		result = read_response(easy, x->response);
+	} else if (result > 0) {
+		pyro_http_message(x->response, &x->message_len, detail,
+				  strlen(detail));
+		result = error_of(result);
+	}
+	curl.easy_cleanup(easy);
+	return result;
 }
 
 int pyro_curl_post(const struct pyro_http_request *request,
@@ -342,17 +400,9 @@ int pyro_curl_post(const struct pyro_http_request *request,
 	/* libcurl takes a timeout of 0 for none. */
 	if (!err && spent_ms >= request->timeout_ms)
 		err = -ETIMEDOUT;
-	if (!err) {
-		CURL *easy = curl.easy_init();
-
-		err = -ENOMEM;
-		if (easy) {
-			set_options(easy, &options, &x,
-				    (long)(request->timeout_ms - spent_ms));
-			err = perform(easy, &x);
-			curl.easy_cleanup(easy);
-		}
-	}
+	if (!err)
+		err = perform(&options, &x,
+			      (long)(request->timeout_ms - spent_ms));
 	options_free(&options);
 	return err;
 }

@@ -162,6 +162,8 @@ static int send_some(int fd, struct iovec out[2])
 		for (int i = 0; i < 2; i++) {
 			size_t part = pyro_min((size_t)n, out[i].iov_len);
 
+			if (part == 0) /* a NULL body has no offset 0 */
+				continue;
 			out[i].iov_base = (char *)out[i].iov_base + part;
 			out[i].iov_len -= part;
 			n -= (ssize_t)part;

@@ -1,0 +1,37 @@
+// SPDX-License-Identifier: Apache-2.0
+/* next.h - the next definition of a function that the library interposes */
+#ifndef PYRO_SOURCE_NEXT_H
+#define PYRO_SOURCE_NEXT_H
+
+#include <dlfcn.h>
+#include <errno.h>
+#include <stdatomic.h>
+
+#include "base/util.h"
+
+#define PYRO_HOOK __attribute__((visibility("default")))
+
+#define PYRO_NEXT_SLOT(name) static _Atomic uintptr_t pyro_next_##name
+
+/* Found once; two threads may both look, and find the same. Files that use it
+ * are compiled with -fno-optimize-sibling-calls: dlsym(RTLD_NEXT) looks at its
+ * return address to know who asks. */
+static inline uintptr_t pyro_next_address(_Atomic uintptr_t *slot,
+					  const char *name)
+{
+	uintptr_t next = atomic_load_explicit(slot, memory_order_relaxed);
+
+	if (__builtin_expect(next == 0, 0)) {
+		int saved = errno;
+
+		next = (uintptr_t)dlsym(RTLD_NEXT, name);
+		atomic_store_explicit(slot, next, memory_order_relaxed);
+		errno = saved;
+	}
+	return next;
+}
+
+#define PYRO_NEXT(name) \
+	((__typeof__(name) *)pyro_next_address(&pyro_next_##name, #name))
+
+#endif
