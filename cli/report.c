@@ -212,12 +212,16 @@ char *pyro_entry_text(const struct pyro_entry *entry, char *to, size_t cap)
 {
 	char text[4096 + 512];
 
+	/* Names that the library makes of addresses begin with the module. */
+	bool says_module =
+		strncmp(entry->name, entry->module, strlen(entry->module)) == 0;
+
 	if (!*entry->name)
 		snprintf(text, sizeof(text), "%s+0x%" PRIx64,
 			 *entry->module ? entry->module : "[unknown]",
 			 entry->address);
 	else
-		snprintf(text, sizeof(text), *entry->module ? "%s (%s)" : "%s",
+		snprintf(text, sizeof(text), says_module ? "%s" : "%s (%s)",
 			 entry->name, entry->module);
 	return pyro_printable(text, to, cap);
 }

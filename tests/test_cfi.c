@@ -320,7 +320,7 @@ static void compare(const struct pyro_unwind_table *t, const char *path,
 
 	assert_non_null(in);
 	parse_listing(in, section, &l);
-	pclose(in);
+	assert_int_equal(pclose(in), 0);
 	assert_true(l.count > 0);
 	check_table(t);
 	for (size_t i = 0; i < l.count; i++) {

@@ -229,7 +229,7 @@ static void check_broken(const void *data, size_t len)
 		if (!err)
 			pyro_profile_free(back);
 	}
-	for (size_t i = 0; i < 20 * len; i++) {
+	for (size_t i = 0; i < 8 * len; i++) {
 		at = guarded_put(&g, data, len);
 		for (size_t n = 0; n <= rnd(&s) % 3; n++)
 			at[n ? rnd(&s) % len : i % len] =

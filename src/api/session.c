@@ -157,14 +157,14 @@ int pyro_session_end(uint32_t timeout_ms, uint32_t failed_ms)
 
 	if (!worth_uploading(s))
 		return 0;
-	s->end_ms = timeout_ms;
+	s->end_ns =
+		pyro_clock_ns(CLOCK_MONOTONIC) + timeout_ms * PYRO_NS_PER_MS;
 	s->end_failed_ms = failed_ms;
 	s->end_result = 0;
 	atomic_store(&s->stop_asked, true);
 	pyro_slots_wake();
-	/* Making the last profile takes a moment too. */
 	if (!pyro_wait(&s->ended, 0,
-		       (timeout_ms + LAST_PROFILE_MS) * PYRO_NS_PER_MS))
+		       pyro_max(timeout_ms, LAST_PROFILE_MS) * PYRO_NS_PER_MS))
 		return -ETIMEDOUT;
 	return s->end_result;
 }
@@ -216,7 +216,7 @@ int pyroscope_stop(uint32_t timeout_ms)
 	return err;
 }
 
-static uint32_t left_ms(uint64_t end_ns)
+uint32_t pyro_left_ms(uint64_t end_ns)
 {
 	uint64_t now = pyro_clock_ns(CLOCK_MONOTONIC);
 
@@ -244,8 +244,9 @@ int pyroscope_flush(uint32_t timeout_ms)
 		if (!pyro_wait(&s->flush_done, before, wait_ns))
 			err = -ETIMEDOUT;
 		else if (timeout_ms && s->uploader)
-			err = pyro_uploader_flush(s->uploader, left_ms(end),
-						  left_ms(end));
+			err = pyro_uploader_flush(s->uploader,
+						  pyro_left_ms(end),
+						  pyro_left_ms(end));
 	}
 	pyro_mutex_unlock(&s->lock);
 	return err;

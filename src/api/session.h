@@ -62,9 +62,11 @@ struct pyro_session {
 	_Atomic bool stop_asked;
 	_Atomic uint32_t armed; /* timers run */
 	_Atomic uint32_t ended; /* the thread has left */
-	/* Written before stop_asked is set: how long the collector may wait for
-	 * the last uploads. Read after ended: whether they all went. */
-	uint32_t end_ms, end_failed_ms;
+	/* Written before stop_asked is set: until when (CLOCK_MONOTONIC) the
+	 * collector may wait for the last uploads, and how long once a try has
+	 * failed. Read after ended: whether they all went. */
+	uint64_t end_ns;
+	uint32_t end_failed_ms;
 	int end_result;
 
 	/* Collector only. */
@@ -90,9 +92,10 @@ int pyro_session_start(const struct pyroscope_config *given,
 		       enum pyro_start_how how);
 /* Start the thread of a session whose config is set. Session lock held. */
 int pyro_session_run(enum pyro_start_how how);
-/* Ask the collector to end: the last window, then at most timeout_ms for what is
- * queued (failed_ms when the server does not answer). Waits for it as long. It
- * only stores and waits: a signal handler may call it. 0 or -ETIMEDOUT. */
+/* Ask the collector to end: the last window, then what is queued, for at most
+ * timeout_ms in all (failed_ms when the server does not answer). Waits for it
+ * as long, and for a second at least. It only stores and waits: a signal
+ * handler may call it. 0 or -ETIMEDOUT. */
 int pyro_session_end(uint32_t timeout_ms, uint32_t failed_ms);
 
 /* collector.c */
@@ -113,6 +116,9 @@ void pyro_lifecycle_init(void);
 void pyro_lifecycle_catch_signals(void);
 /* A forked child with no collector gets one. */
 void pyro_lifecycle_revive(void);
+
+/* Milliseconds from now to a time of CLOCK_MONOTONIC; 0 if it is over. */
+uint32_t pyro_left_ms(uint64_t end_ns);
 
 /* CPU time of this process, and whether that is too little to start for. */
 uint64_t pyro_process_cpu_ns(void);

@@ -54,6 +54,7 @@ trap "echo got TERM; exit 9" TERM
 echo ready
 while :; do sleep 0.05; done
 EOF2
+touch got
 # A shell lets what runs in the background ignore INT and QUIT.
 env --default-signal=INT,QUIT "$pyro" record -q -- bash ./traps >got &
 pid=$!
@@ -200,7 +201,7 @@ if [ "$(id -u)" = 0 ]; then
 	cp -L "$pyro" "$BUILD_DIR/libpyroscope.so.0" public
 	(cd public && TMPDIR=/tmp timeout 60 setpriv --reuid 65534 \
 		--regid 65534 --clear-groups ./pyro record -o user.pb.gz -- \
-		bash -c "$burn; id -u") >out 2>err
+		bash -c "$burn; id -u; :") >out 2>err
 	is "as uid 65534" "0 65534" "$? $(cat out)"
 	has "as uid 65534: samples" '[0-9]{2,} samples' err
 	is "as uid 65534: its own file" 65534 "$(stat -c %u public/user.pb.gz)"

@@ -291,13 +291,12 @@ func checkShares(cpu, count *profile.Profile,
 	return nil
 }
 
-// checkTotal wants the profile's CPU time to be the program's own, and little
-// of it without a stack.
+// checkTotal wants the profile's CPU time to be the program's own within 1 % and
+// what happens before the first timer is set, and little of it without a stack.
 func checkTotal(cpu *profile.Profile, rusage time.Duration) error {
 	sum := time.Duration(total(cpu, len(cpu.SampleType)-1))
-	if off := float64(sum-rusage) / float64(rusage); math.Abs(off) > 0.03 {
-		return fmt.Errorf("profiled %v, getrusage %v: %+.1f %%", sum,
-			rusage, 100*off)
+	if off := (sum - rusage).Abs(); off > rusage/100+50*time.Millisecond {
+		return fmt.Errorf("profiled %v, getrusage %v", sum, rusage)
 	}
 	lost := int64(0)
 	for name, row := range table(cpu, len(cpu.SampleType)-1) {

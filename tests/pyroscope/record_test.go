@@ -20,7 +20,7 @@ import (
 const (
 	sql = "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n " +
 		"LIMIT 12000000) SELECT sum(i * i % 7) FROM n;"
-	script = "print(sum(i * i % 7 for i in range(20000000)))"
+	script = "print(sum(i * i % 7 for i in range(60000000)))"
 )
 
 func TestRecord(t *testing.T) {

@@ -115,8 +115,9 @@ func (w *wire) check(t *testing.T) {
 			t.Errorf("a push was answered by %d", p.status)
 		}
 		labels, data := p.open(t)
-		if labels["__name__"] != "process_cpu" {
-			t.Errorf("__name__ is %q", labels["__name__"])
+		if labels["__name__"] != "process_cpu" ||
+			labels["__delta__"] != "false" {
+			t.Errorf("labels are %v", map[string]string(labels))
 		}
 		got := checkProfile(t, data)
 		// Equal labels and times make a profile a replica, which goes.
