@@ -313,7 +313,8 @@ void pyro_collector_main(void *arg)
 		run(s);
 	pyro_output_mark(s, false);
 	if (s->uploader &&
-	    pyro_uploader_flush(s->uploader, s->end_ms, s->end_failed_ms) != 0)
+	    pyro_uploader_flush(s->uploader, pyro_left_ms(s->end_ns),
+				s->end_failed_ms) != 0)
 		s->end_result = -ETIMEDOUT;
 	atomic_store(&s->ended, 1);
 	pyro_wake(&s->ended);

@@ -109,9 +109,15 @@ static int64_t factored(struct pyro_cfi_run *run, int64_t n)
 	return product;
 }
 
+/* No offset is this large: what does not fit is found later. */
+static int64_t read_unsigned(struct pyro_cfi_run *run)
+{
+	return (int64_t)pyro_min(pyro_reader_uleb(&run->program), INT64_MAX);
+}
+
 static int64_t read_factored(struct pyro_cfi_run *run)
 {
-	return factored(run, (int64_t)pyro_reader_uleb(&run->program));
+	return factored(run, read_unsigned(run));
 }
 
 static int64_t read_factored_sf(struct pyro_cfi_run *run)
@@ -297,8 +303,7 @@ static void set_register_rule(struct pyro_cfi_run *run, uint8_t op)
 		set_reg(run, reg, PYRO_CFI_SAME, 0);
 		break;
 	case CFA_REGISTER:
-		set_reg(run, reg, PYRO_CFI_IN_REG,
-			(int64_t)pyro_reader_uleb(r));
+		set_reg(run, reg, PYRO_CFI_IN_REG, read_unsigned(run));
 		break;
 	case CFA_EXPRESSION:
 		set_reg_expression(run, reg, read_block(r));
@@ -335,7 +340,7 @@ static void execute(struct pyro_cfi_run *run, uint8_t op)
 		break;
 	case CFA_DEF_CFA:
 		reg = pyro_reader_uleb(r);
-		set_cfa(run, reg, (int64_t)pyro_reader_uleb(r));
+		set_cfa(run, reg, read_unsigned(run));
 		break;
 	case CFA_DEF_CFA_SF:
 		reg = pyro_reader_uleb(r);
@@ -346,7 +351,7 @@ static void execute(struct pyro_cfi_run *run, uint8_t op)
 		set_cfa_part(run, &reg, 0);
 		break;
 	case CFA_DEF_CFA_OFFSET:
-		set_cfa_part(run, NULL, (int64_t)pyro_reader_uleb(r));
+		set_cfa_part(run, NULL, read_unsigned(run));
 		break;
 	case CFA_DEF_CFA_OFFSET_SF:
 		set_cfa_part(run, NULL, read_factored_sf(run));
