@@ -172,7 +172,7 @@ void pyro_report_fini(struct pyro_report *report)
 	*report = (struct pyro_report){0};
 }
 
-static int by_text(const struct pyro_entry *a, const struct pyro_entry *b)
+static int by_name(const struct pyro_entry *a, const struct pyro_entry *b)
 {
 	int order = strcmp(a->name, b->name);
 
@@ -191,7 +191,7 @@ static int by_flat(const void *x, const void *y)
 		return a->flat < b->flat ? 1 : -1;
 	if (a->cum != b->cum)
 		return a->cum < b->cum ? 1 : -1;
-	return by_text(a, b);
+	return by_name(a, b);
 }
 
 static int by_cum(const void *x, const void *y)
@@ -213,8 +213,10 @@ char *pyro_entry_text(const struct pyro_entry *entry, char *to, size_t cap)
 	char text[4096 + 512];
 
 	/* Names that the library makes of addresses begin with the module. */
+	size_t len = strlen(entry->module);
 	bool says_module =
-		strncmp(entry->name, entry->module, strlen(entry->module)) == 0;
+		len == 0 || (strncmp(entry->name, entry->module, len) == 0 &&
+			     strncmp(entry->name + len, "+0x", 3) == 0);
 
 	if (!*entry->name)
 		snprintf(text, sizeof(text), "%s+0x%" PRIx64,

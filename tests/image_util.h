@@ -55,6 +55,23 @@ __attribute__((format(printf, 1, 2))) static inline void run(const char *fmt,
 		fail_msg("failed: %s", command);
 }
 
+/* What a command prints. End with pclose(). */
+__attribute__((format(printf, 1, 2))) static inline FILE *
+output_of(const char *fmt, ...)
+{
+	char command[4096];
+	va_list args;
+	FILE *out;
+
+	va_start(args, fmt);
+	assert_true(vsnprintf(command, sizeof(command), fmt, args) <
+		    (int)sizeof(command));
+	va_end(args);
+	out = popen(command, "r");
+	assert_non_null(out);
+	return out;
+}
+
 /* A new folder; remove_dir() ends it. */
 static inline char *make_dir(void)
 {

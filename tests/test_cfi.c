@@ -310,15 +310,10 @@ static void compare(const struct pyro_unwind_table *t, const char *path,
 		    const char *section)
 {
 	struct listing l = {0};
-	char command[512];
 	size_t bad = 0, holes = 0;
 
-	snprintf(command, sizeof(command), "readelf -wFN '%s' 2>/dev/null",
-		 path);
+	FILE *in = output_of("readelf -wFN '%s' 2>/dev/null", path);
 
-	FILE *in = popen(command, "r");
-
-	assert_non_null(in);
 	parse_listing(in, section, &l);
 	assert_int_equal(pclose(in), 0);
 	assert_true(l.count > 0);

@@ -162,99 +162,96 @@ static void check_program(const char *program, size_t len,
 	pyro_cfi_free(t);
 }
 
-#define SP(off, ...)                                                \
-	(struct pyro_rule)                                          \
-	{                                                           \
-		.cfa = PYRO_CFA_SP, .cfa_off = (off), .ra_off = -8, \
-		__VA_ARGS__                                         \
-	}
 #define RULE(kind, ...)                             \
 	(struct pyro_rule)                          \
 	{                                           \
 		.cfa = PYRO_CFA_##kind, __VA_ARGS__ \
 	}
+#define ONLY(kind) RULE(kind, .cfa_off = 0)
+#define SP_AND(off, ...) RULE(SP, .cfa_off = (off), .ra_off = -8, __VA_ARGS__)
+#define SP(off) RULE(SP, .cfa_off = (off), .ra_off = -8)
 
 static void test_instructions(void **state)
 {
 	(void)state;
-	check_program(BYTES(0), SP(8, .post = 0));
+	check_program(BYTES(0), SP(8));
 	/* def_cfa, def_cfa_offset, def_cfa_register */
-	check_program(BYTES(0x0e, 0x90, 1), SP(144, .post = 0));
+	check_program(BYTES(0x0e, 0x90, 1), SP(144));
 	check_program(BYTES(0x0e, 16, 0x0d, 6),
 		      RULE(FP, .cfa_off = 16, .ra_off = -8));
 	check_program(BYTES(0x0c, 3, 24),
 		      RULE(RBX, .cfa_off = 24, .ra_off = -8));
 	check_program(BYTES(0x0c, 10, 0), RULE(REG, .reg = 10, .ra_off = -8));
 	/* def_cfa_sf, def_cfa_offset_sf: in units of -8 */
-	check_program(BYTES(0x12, 7, 0x7d), SP(24, .post = 0));
-	check_program(BYTES(0x13, 0x7c), SP(32, .post = 0));
+	check_program(BYTES(0x12, 7, 0x7d), SP(24));
+	check_program(BYTES(0x13, 0x7c), SP(32));
 	/* offset of rbp and rbx, in all their spellings */
 	check_program(BYTES(0x86, 2),
-		      SP(8, .flags = PYRO_RULE_FP_SAVED, .fp_off = -16));
+		      SP_AND(8, .flags = PYRO_RULE_FP_SAVED, .fp_off = -16));
 	check_program(BYTES(0x05, 6, 2),
-		      SP(8, .flags = PYRO_RULE_FP_SAVED, .fp_off = -16));
+		      SP_AND(8, .flags = PYRO_RULE_FP_SAVED, .fp_off = -16));
 	check_program(BYTES(0x11, 6, 0x7e),
-		      SP(8, .flags = PYRO_RULE_FP_SAVED, .fp_off = 16));
+		      SP_AND(8, .flags = PYRO_RULE_FP_SAVED, .fp_off = 16));
 	check_program(BYTES(0x2f, 6, 2),
-		      SP(8, .flags = PYRO_RULE_FP_SAVED, .fp_off = 16));
+		      SP_AND(8, .flags = PYRO_RULE_FP_SAVED, .fp_off = 16));
 	check_program(BYTES(0x83, 3),
-		      SP(8, .flags = PYRO_RULE_RBX_SAVED, .rbx_off = -24));
+		      SP_AND(8, .flags = PYRO_RULE_RBX_SAVED, .rbx_off = -24));
 	/* restore: what the CIE said, which is nothing */
-	check_program(BYTES(0x86, 2, 0xc6), SP(8, .post = 0));
-	check_program(BYTES(0x86, 2, 0x06, 6), SP(8, .post = 0));
-	check_program(BYTES(0x86, 2, 0x08, 6), SP(8, .post = 0));
+	check_program(BYTES(0x86, 2, 0xc6), SP(8));
+	check_program(BYTES(0x86, 2, 0x06, 6), SP(8));
+	check_program(BYTES(0x86, 2, 0x08, 6), SP(8));
 	check_program(BYTES(0x86, 2, 0x07, 6),
-		      SP(8, .flags = PYRO_RULE_FP_LOST));
-	check_program(BYTES(0x09, 6, 9), SP(8, .flags = PYRO_RULE_FP_LOST));
-	check_program(BYTES(0x14, 3, 1), SP(8, .flags = PYRO_RULE_RBX_LOST));
-	check_program(BYTES(0x15, 3, 1), SP(8, .flags = PYRO_RULE_RBX_LOST));
+		      SP_AND(8, .flags = PYRO_RULE_FP_LOST));
+	check_program(BYTES(0x09, 6, 9), SP_AND(8, .flags = PYRO_RULE_FP_LOST));
+	check_program(BYTES(0x14, 3, 1),
+		      SP_AND(8, .flags = PYRO_RULE_RBX_LOST));
+	check_program(BYTES(0x15, 3, 1),
+		      SP_AND(8, .flags = PYRO_RULE_RBX_LOST));
 	check_program(BYTES(0x16, 3, 1, 0x30),
-		      SP(8, .flags = PYRO_RULE_RBX_LOST));
+		      SP_AND(8, .flags = PYRO_RULE_RBX_LOST));
 	/* the return address, restored, in rdi, and none */
-	check_program(BYTES(0x07, 16, 0xd0), SP(8, .post = 0));
+	check_program(BYTES(0x07, 16, 0xd0), SP(8));
 	check_program(BYTES(0x09, 16, 5), RULE(SP, .cfa_off = 8, .ra_off = 5,
 					       .flags = PYRO_RULE_RA_REG));
-	check_program(BYTES(0x07, 16), RULE(END, .post = 0));
-	check_program(BYTES(0x08, 16), RULE(BAD, .post = 0));
+	check_program(BYTES(0x07, 16), ONLY(END));
+	check_program(BYTES(0x08, 16), ONLY(BAD));
 	/* another sp than the CFA */
-	check_program(BYTES(0x09, 7, 8), RULE(BAD, .post = 0));
+	check_program(BYTES(0x09, 7, 8), ONLY(BAD));
 	/* GNU_args_size, and registers that nobody follows */
-	check_program(BYTES(0x2e, 0x80, 1, 0x8c, 9, 0x0e, 24),
-		      SP(24, .post = 0));
+	check_program(BYTES(0x2e, 0x80, 1, 0x8c, 9, 0x0e, 24), SP(24));
 	/* what is not known */
-	check_program(BYTES(0x3e), RULE(BAD, .post = 0));
-	check_program(BYTES(0x1c), RULE(BAD, .post = 0));
+	check_program(BYTES(0x3e), ONLY(BAD));
+	check_program(BYTES(0x1c), ONLY(BAD));
 }
 
 static void test_limits(void **state)
 {
 	(void)state;
 	/* 2^31 and 2^64-1 do not fit the CFA's offset, 2^31-1 does */
-	check_program(BYTES(0x0e, 0x80, 0x80, 0x80, 0x80, 8),
-		      RULE(BAD, .post = 0));
-	check_program(BYTES(0x0e, 0xff, 0xff, 0xff, 0xff, 7),
-		      SP(INT32_MAX, .post = 0));
+	check_program(BYTES(0x0e, 0x80, 0x80, 0x80, 0x80, 8), ONLY(BAD));
+	check_program(BYTES(0x0e, 0xff, 0xff, 0xff, 0xff, 7), SP(INT32_MAX));
 	check_program(BYTES(0x0e, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff,
 			    0xff, 0xff, 1),
-		      RULE(BAD, .post = 0));
+		      ONLY(BAD));
 	/* a LEB128 of eleven bytes */
 	check_program(BYTES(0x0e, 0x80, 0x80, 0x80, 0x80, 0x80, 0x80, 0x80,
 			    0x80, 0x80, 0x80, 0),
-		      RULE(BAD, .post = 0));
+		      ONLY(BAD));
 	/* rbp too far away is lost, a return address too far away is BAD */
-	check_program(BYTES(0x86, 0x80, 0x20),
-		      SP(8, .flags = PYRO_RULE_FP_SAVED, .fp_off = INT16_MIN));
+	check_program(
+		BYTES(0x86, 0x80, 0x20),
+		SP_AND(8, .flags = PYRO_RULE_FP_SAVED, .fp_off = INT16_MIN));
 	check_program(BYTES(0x86, 0x81, 0x20),
-		      SP(8, .flags = PYRO_RULE_FP_LOST));
-	check_program(BYTES(0x90, 0x81, 0x20), RULE(BAD, .post = 0));
+		      SP_AND(8, .flags = PYRO_RULE_FP_LOST));
+	check_program(BYTES(0x90, 0x81, 0x20), ONLY(BAD));
 	/* an offset whose multiple does not fit 64 bits */
 	check_program(BYTES(0x86, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff,
 			    0xff, 0x7f),
-		      RULE(BAD, .post = 0));
+		      ONLY(BAD));
 	/* restore_state without remember_state */
-	check_program(BYTES(0x0b), RULE(BAD, .post = 0));
+	check_program(BYTES(0x0b), ONLY(BAD));
 	/* a register number that no byte holds */
-	check_program(BYTES(0x0c, 0x80, 2, 0), RULE(BAD, .post = 0));
+	check_program(BYTES(0x0c, 0x80, 2, 0), ONLY(BAD));
 }
 
 static void test_expressions(void **state)
@@ -269,39 +266,36 @@ static void test_expressions(void **state)
 	/* the same length, other contents */
 	check_program(BYTES(0x0f, 11, 0x77, 8, 0x80, 0, 0x3f, 0x1a, 0x39, 0x2a,
 			    0x33, 0x24, 0x22),
-		      RULE(BAD, .post = 0));
+		      ONLY(BAD));
 	check_program(BYTES(0x0f, 11, 0x77, 8, 0x80, 0, 0x3f, 0x1a, 0x3b, 0x2b,
 			    0x33, 0x24, 0x22),
-		      RULE(BAD, .post = 0));
+		      ONLY(BAD));
 	check_program(BYTES(0x0f, 3, 0x76, 0x78, 0x06),
 		      RULE(FP_DEREF, .cfa_off = -8, .ra_off = -8));
 	check_program(BYTES(0x0f, 6, 0x77, 0xd0, 0, 0x06, 0x23, 8),
 		      RULE(SP_DEREF, .cfa_off = 80, .ra_off = -8, .post = 8));
-	check_program(BYTES(0x0f, 3, 0x7a, 0, 0x06), RULE(BAD, .post = 0));
-	check_program(BYTES(0x0f, 2, 0x77, 8), RULE(BAD, .post = 0));
-	check_program(BYTES(0x0f, 0), RULE(BAD, .post = 0));
+	check_program(BYTES(0x0f, 3, 0x7a, 0, 0x06), ONLY(BAD));
+	check_program(BYTES(0x0f, 2, 0x77, 8), ONLY(BAD));
+	check_program(BYTES(0x0f, 0), ONLY(BAD));
 	/* plus_uconst 65536; something behind it */
 	check_program(BYTES(0x0f, 7, 0x77, 8, 0x06, 0x23, 0x80, 0x80, 4),
-		      RULE(BAD, .post = 0));
-	check_program(BYTES(0x0f, 6, 0x77, 8, 0x06, 0x23, 8, 0x96),
-		      RULE(BAD, .post = 0));
+		      ONLY(BAD));
+	check_program(BYTES(0x0f, 6, 0x77, 8, 0x06, 0x23, 8, 0x96), ONLY(BAD));
 	/* longer than the entry */
-	check_program(BYTES(0x0f, 100, 0x77, 8), RULE(BAD, .post = 0));
+	check_program(BYTES(0x0f, 100, 0x77, 8), ONLY(BAD));
 	/* an offset cannot change an expression; def_cfa replaces it */
-	check_program(BYTES(0x0f, 3, 0x76, 0x78, 0x06, 0x0e, 8),
-		      RULE(BAD, .post = 0));
-	check_program(BYTES(0x0f, 3, 0x76, 0x78, 0x06, 0x0c, 7, 8),
-		      SP(8, .post = 0));
+	check_program(BYTES(0x0f, 3, 0x76, 0x78, 0x06, 0x0e, 8), ONLY(BAD));
+	check_program(BYTES(0x0f, 3, 0x76, 0x78, 0x06, 0x0c, 7, 8), SP(8));
 	/* saved registers of DRAP frames */
 	check_program(BYTES(0x10, 6, 2, 0x76, 0),
-		      SP(8, .flags = PYRO_RULE_FP_AT_FP));
+		      SP_AND(8, .flags = PYRO_RULE_FP_AT_FP));
 	check_program(BYTES(0x10, 3, 2, 0x76, 0x70),
-		      SP(8, .flags = PYRO_RULE_RBX_AT_FP, .rbx_off = -16));
+		      SP_AND(8, .flags = PYRO_RULE_RBX_AT_FP, .rbx_off = -16));
 	check_program(BYTES(0x10, 6, 2, 0x77, 0),
-		      SP(8, .flags = PYRO_RULE_FP_LOST));
+		      SP_AND(8, .flags = PYRO_RULE_FP_LOST));
 	check_program(BYTES(0x10, 6, 3, 0x76, 0, 0x06),
-		      SP(8, .flags = PYRO_RULE_FP_LOST));
-	check_program(BYTES(0x10, 16, 2, 0x76, 8), RULE(BAD, .post = 0));
+		      SP_AND(8, .flags = PYRO_RULE_FP_LOST));
+	check_program(BYTES(0x10, 16, 2, 0x76, 8), ONLY(BAD));
 }
 
 static void test_rows(void **state)
@@ -317,16 +311,16 @@ static void test_rows(void **state)
 
 	struct pyro_unwind_table *t = build(&s);
 
-	check_rule(t, 0, SP(8, .post = 0));
-	check_rule(t, 1, SP(16, .post = 0));
-	check_rule(t, 0xf, SP(16, .post = 0));
-	check_rule(t, 0x10, SP(24, .post = 0));
-	check_rule(t, 0xff, SP(24, .post = 0));
-	check_rule(t, 0x100, SP(32, .post = 0));
-	check_rule(t, 0x1ff, SP(32, .post = 0));
-	check_rule(t, 0x200, SP(40, .post = 0));
-	check_rule(t, 0x3ff, SP(40, .post = 0));
-	check_rule(t, 0x400, RULE(GAP, .post = 0));
+	check_rule(t, 0, SP(8));
+	check_rule(t, 1, SP(16));
+	check_rule(t, 0xf, SP(16));
+	check_rule(t, 0x10, SP(24));
+	check_rule(t, 0xff, SP(24));
+	check_rule(t, 0x100, SP(32));
+	check_rule(t, 0x1ff, SP(32));
+	check_rule(t, 0x200, SP(40));
+	check_rule(t, 0x3ff, SP(40));
+	check_rule(t, 0x400, ONLY(GAP));
 	assert_int_equal(t->row_count, 6);
 	pyro_cfi_free(t);
 
@@ -334,9 +328,9 @@ static void test_rows(void **state)
 	put_usual_cie(&s);
 	put_fde(&s, TEXT, 0x100, BYTES(0x41, 0x0e, 16, 0x41, 0x3e));
 	t = build(&s);
-	check_rule(t, 1, SP(16, .post = 0));
-	check_rule(t, 2, RULE(BAD, .post = 0));
-	check_rule(t, 0xff, RULE(BAD, .post = 0));
+	check_rule(t, 1, SP(16));
+	check_rule(t, 2, ONLY(BAD));
+	check_rule(t, 0xff, ONLY(BAD));
 	pyro_cfi_free(t);
 }
 
@@ -361,10 +355,10 @@ static void test_remember(void **state)
 	struct pyro_unwind_table *t = build(&s);
 
 	for (unsigned i = 0; i < depth; i++) {
-		check_rule(t, i, SP(16 + 8 * (int)i, .post = 0));
-		check_rule(t, 2 * depth - i, SP(16 + 8 * (int)i, .post = 0));
+		check_rule(t, i, SP(16 + 8 * (int)i));
+		check_rule(t, 2 * depth - i, SP(16 + 8 * (int)i));
 	}
-	check_rule(t, depth, SP(127, .post = 0));
+	check_rule(t, depth, SP(127));
 	pyro_cfi_free(t);
 	pyro_buf_free(&p);
 }
@@ -387,9 +381,9 @@ static void check_clothing(struct section *s, unsigned version,
 
 	struct pyro_unwind_table *t = build(s);
 
-	check_rule(t, 0, SP(8, .post = 0));
-	check_rule(t, 1, SP(16, .post = 0));
-	check_rule(t, 0x100, RULE(GAP, .post = 0));
+	check_rule(t, 0, SP(8));
+	check_rule(t, 1, SP(16));
+	check_rule(t, 0x100, ONLY(GAP));
 	pyro_cfi_free(t);
 }
 
@@ -447,8 +441,8 @@ static void test_other_encodings(void **state)
 	};
 
 	assert_int_equal(pyro_cfi_build_from(&in, &t), 0);
-	check_rule(t, 0x122, RULE(GAP, .post = 0));
-	check_rule(t, 0x123, SP(8, .post = 0));
+	check_rule(t, 0x122, ONLY(GAP));
+	check_rule(t, 0x123, SP(8));
 	pyro_cfi_free(t);
 	in.data_base = 0;
 	assert_int_equal(pyro_cfi_build_from(&in, &t), -EBADMSG);
@@ -466,7 +460,7 @@ static void test_other_encodings(void **state)
 	put_bytes(&s, BYTES(0));
 	end(&s);
 	t = build(&s);
-	check_rule(t, 0, SP(8, .post = 0));
+	check_rule(t, 0, SP(8));
 	pyro_cfi_free(t);
 
 	/* P, whatever it is; L; and B, with instructions behind them */
@@ -491,12 +485,12 @@ static void test_other_encodings(void **state)
 	put_cie(&s, 1, "zR", BYTES(0x1b), BYTES(X86_START, 0x3e));
 	put_fde(&s, TEXT + 0x500, 0x100, BYTES(0));
 	t = build(&s);
-	check_rule(t, 0, SP(16, .post = 0));
-	check_rule(t, 0x100, SP(24, .post = 0));
-	check_rule(t, 0x200, RULE(SIGNAL, .post = 0));
-	check_rule(t, 0x300, RULE(GAP, .post = 0));
-	check_rule(t, 0x400, RULE(BAD, .post = 0));
-	check_rule(t, 0x500, RULE(BAD, .post = 0));
+	check_rule(t, 0, SP(16));
+	check_rule(t, 0x100, SP(24));
+	check_rule(t, 0x200, ONLY(SIGNAL));
+	check_rule(t, 0x300, ONLY(GAP));
+	check_rule(t, 0x400, ONLY(BAD));
+	check_rule(t, 0x500, ONLY(BAD));
 	pyro_cfi_free(t);
 }
 
@@ -526,25 +520,25 @@ static void test_order(void **state)
 
 	struct pyro_unwind_table *t = build(&s);
 
-	check_rule(t, 0, RULE(GAP, .post = 0));
-	check_rule(t, 0xff, RULE(GAP, .post = 0));
-	check_rule(t, 0x100, SP(24, .post = 0));
-	check_rule(t, 0x1ff, SP(24, .post = 0));
-	check_rule(t, 0x200, SP(32, .post = 0));
-	check_rule(t, 0x23f, SP(32, .post = 0));
-	check_rule(t, 0x240, SP(40, .post = 0));
-	check_rule(t, 0x27f, SP(40, .post = 0));
-	check_rule(t, 0x280, RULE(GAP, .post = 0));
-	check_rule(t, 0x300, SP(16, .post = 0));
-	check_rule(t, 0x345, SP(16, .post = 0));
-	check_rule(t, 0x3ff, SP(16, .post = 0));
-	check_rule(t, 0x40e, SP(16, .post = 0));
-	check_rule(t, 0x40f, SP(56, .post = 0));
-	check_rule(t, 0x41f, RULE(GAP, .post = 0));
-	check_rule(t, 0x42e, RULE(GAP, .post = 0));
-	check_rule(t, 0x42f, SP(64, .post = 0));
-	check_rule(t, 0x800, RULE(GAP, .post = 0));
-	check_rule(t, 0xfff, SP(80, .post = 0));
+	check_rule(t, 0, ONLY(GAP));
+	check_rule(t, 0xff, ONLY(GAP));
+	check_rule(t, 0x100, SP(24));
+	check_rule(t, 0x1ff, SP(24));
+	check_rule(t, 0x200, SP(32));
+	check_rule(t, 0x23f, SP(32));
+	check_rule(t, 0x240, SP(40));
+	check_rule(t, 0x27f, SP(40));
+	check_rule(t, 0x280, ONLY(GAP));
+	check_rule(t, 0x300, SP(16));
+	check_rule(t, 0x345, SP(16));
+	check_rule(t, 0x3ff, SP(16));
+	check_rule(t, 0x40e, SP(16));
+	check_rule(t, 0x40f, SP(56));
+	check_rule(t, 0x41f, ONLY(GAP));
+	check_rule(t, 0x42e, ONLY(GAP));
+	check_rule(t, 0x42f, SP(64));
+	check_rule(t, 0x800, ONLY(GAP));
+	check_rule(t, 0xfff, SP(80));
 	assert_null(pyro_unwind_rule(t, TEXT - 1));
 	assert_null(pyro_unwind_rule(t, TEXT + 0x1000));
 	pyro_cfi_free(t);
@@ -563,15 +557,15 @@ static void test_pages(void **state)
 	struct pyro_unwind_table *t =
 		build_for(&s, EM_X86_64, TEXT + 0x1234, TEXT + 0x65432);
 
-	check_rule(t, 0x1234, RULE(GAP, .post = 0));
-	check_rule(t, 0x7fff, RULE(GAP, .post = 0));
+	check_rule(t, 0x1234, ONLY(GAP));
+	check_rule(t, 0x7fff, ONLY(GAP));
 	for (uint64_t at = 0x8000; at < 0x28000; at += 0x7ff)
-		check_rule(t, at, SP(16, .post = 0));
-	check_rule(t, 0x27fff, SP(16, .post = 0));
+		check_rule(t, at, SP(16));
+	check_rule(t, 0x27fff, SP(16));
 	for (uint64_t at = 0x28000; at < 0x38000; at += 0x7ff)
-		check_rule(t, at, SP(24, .post = 0));
+		check_rule(t, at, SP(24));
 	for (uint64_t at = 0x38000; at < 0x65432; at += 0x7ff)
-		check_rule(t, at, RULE(GAP, .post = 0));
+		check_rule(t, at, ONLY(GAP));
 	assert_int_equal(t->page_count, 7);
 	assert_int_equal(t->row_count, 7 + 3);
 	assert_null(pyro_unwind_rule(t, TEXT + 0x1233));
@@ -604,10 +598,10 @@ static void test_too_many_rules(void **state)
 
 	/* Two are taken by GAP and BAD. */
 	assert_int_equal(t->rule_count, 65535);
-	check_rule(t, 0, SP(0x20000, .post = 0));
-	check_rule(t, 65532, SP(0x20000 + 65532, .post = 0));
-	check_rule(t, 65533, RULE(BAD, .post = 0));
-	check_rule(t, rules - 1, RULE(BAD, .post = 0));
+	check_rule(t, 0, SP(0x20000));
+	check_rule(t, 65532, SP(0x20000 + 65532));
+	check_rule(t, 65533, ONLY(BAD));
+	check_rule(t, rules - 1, ONLY(BAD));
 	pyro_cfi_free(t);
 	pyro_buf_free(&p);
 }
@@ -642,8 +636,8 @@ static void test_aarch64(void **state)
 		   RULE(FP, .cfa_off = 32, .ra_off = -24, .fp_off = -32,
 			.flags = PYRO_RULE_FP_SAVED));
 	check_rule(t, 12, RULE(SP, .ra_off = 30, .flags = PYRO_RULE_RA_REG));
-	check_rule(t, 16, RULE(END, .post = 0));
-	check_rule(t, 0x40, RULE(GAP, .post = 0));
+	check_rule(t, 16, ONLY(END));
+	check_rule(t, 0x40, ONLY(GAP));
 	pyro_cfi_free(t);
 }
 

@@ -115,6 +115,8 @@ static int stop_server(void **state)
 	unlink("openssl.log");
 	unlink("seen");
 	unlink("stderr");
+	unlink("log");
+	unlink("libcurl.so.4");
 	return chdir("/") < 0 || rmdir(dir) < 0;
 }
 
@@ -389,6 +391,65 @@ static void run_uploader(void)
 	CHECK(memcmp(seen + len - 7, "profile", 7) == 0);
 }
 
+/* Started anew with a libcurl.so.4 in its path that is none. */
+static int run_absent(void)
+{
+	struct pyro_uploader_config config = {
+		.user_agent = "test/1",
+		.timeout_ms = GUARD_MS,
+		.queue_max = 10,
+		.queue_bytes_max = 1 << 20,
+	};
+	struct pyro_upload_stats stats;
+	char line[512];
+	const char *why;
+
+	pyro_log_to("log");
+	CHECK(pyro_url_parse("https://localhost:1", &config.url, &why) == 0);
+
+	struct pyro_uploader *u = pyro_uploader_new(&config);
+
+	CHECK(u);
+	for (int i = 0; i < 3; i++) {
+		struct pyro_upload upload = {
+			.made_ns = pyro_clock_ns(CLOCK_MONOTONIC),
+		};
+
+		pyro_buf_puts(&upload.body, "profile");
+		CHECK(pyro_uploader_push(u, &upload) == 0);
+	}
+	CHECK(pyro_uploader_flush(u, GUARD_MS, GUARD_MS) == 0);
+	pyro_uploader_stats(u, &stats);
+	CHECK(stats.dropped_refused == 3);
+	CHECK(stats.last_status == -ENOTSUP);
+	pyro_uploader_free(u, GUARD_MS);
+
+	FILE *f = fopen("log", "r");
+
+	CHECK(f && fgets(line, sizeof(line), f));
+	CHECK(strstr(line, "install libcurl4"));
+	CHECK(!fgets(line, sizeof(line), f));
+	fclose(f);
+	return 0;
+}
+
+static void exec_absent(void)
+{
+	int fd = open("libcurl.so.4", O_WRONLY | O_CREAT | O_CLOEXEC, 0600);
+
+	CHECK(write(fd, "none", 4) == 4);
+	close(fd);
+	setenv("LD_LIBRARY_PATH", dir, 1);
+	execl("/proc/self/exe", "test_curl", "absent", (char *)NULL);
+	_exit(127);
+}
+
+static void test_absent(void **state)
+{
+	(void)state;
+	check_in_child(exec_absent, 0);
+}
+
 static void test_ok(void **state)
 {
 	(void)state;
@@ -437,13 +498,18 @@ static void test_exit(void **state)
 	check_in_child(run_exit, 42);
 }
 
-int main(void)
+int main(int argc, char **argv)
 {
+	(void)argv;
+	if (argc > 1)
+		return run_absent();
+
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_ok),     cmocka_unit_test(test_answers),
 		cmocka_unit_test(test_broken), cmocka_unit_test(test_cancel),
 		cmocka_unit_test(test_quiet),  cmocka_unit_test(test_uploader),
 		cmocka_unit_test(test_exit),   cmocka_unit_test(test_untrusted),
+		cmocka_unit_test(test_absent),
 	};
 
 	alarm(150);

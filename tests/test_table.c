@@ -137,16 +137,16 @@ static void test_strings(void **state)
 	for (int i = 0; i < 5000; i++) {
 		int len = snprintf(text, sizeof(text), "s%d", i);
 
-		assert_int_equal(
-			pyro_strings_add(&strings, text, (size_t)len), i + 1);
+		assert_int_equal(pyro_strings_add(&strings, text, (size_t)len),
+				 i + 1);
 	}
 	for (int i = 0; i < 5000; i++) {
 		int len = snprintf(text, sizeof(text), "s%d", i);
 
-		assert_int_equal(
-			pyro_strings_add(&strings, text, (size_t)len), i + 1);
-		assert_string_equal(
-			pyro_strings_get(&strings, (uint32_t)i + 1), text);
+		assert_int_equal(pyro_strings_add(&strings, text, (size_t)len),
+				 i + 1);
+		assert_string_equal(pyro_strings_get(&strings, (uint32_t)i + 1),
+				    text);
 	}
 	/* Equal up to a NUL is not equal; a prefix is not equal. */
 	uint32_t a = pyro_strings_add(&strings, "a\0b", 3);
@@ -162,8 +162,10 @@ static void test_strings(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_find),   cmocka_unit_test(test_collisions),
-		cmocka_unit_test(test_bounds), cmocka_unit_test(test_hash),
+		cmocka_unit_test(test_find),
+		cmocka_unit_test(test_collisions),
+		cmocka_unit_test(test_bounds),
+		cmocka_unit_test(test_hash),
 		cmocka_unit_test(test_strings),
 	};
 

@@ -290,8 +290,7 @@ static void set_register_rule(struct pyro_cfi_run *run, uint8_t op)
 		break;
 	case CFA_NEGATIVE_OFFSET_EXTENDED:
 		set_reg(run, reg, PYRO_CFI_AT_CFA,
-			factored(run,
-				 -(int64_t)(pyro_reader_uleb(r) & INT64_MAX)));
+			factored(run, -read_unsigned(run)));
 		break;
 	case CFA_RESTORE_EXTENDED:
 		restore_reg(run, reg);

@@ -63,10 +63,8 @@ bool pyro_cpu_arm(struct pyro_thread *thread, pid_t tid)
 		return false;
 	if (atomic_load(&cpu.armed) >= cpu.armed_max ||
 	    pyro_syscall4(SYS_timer_create, pyro_thread_clock(tid),
-			  (long)&event, (long)&thread->timer, 0) < 0) {
-		atomic_fetch_add(&cpu.unarmed, 1);
+			  (long)&event, (long)&thread->timer, 0) < 0)
 		return false;
-	}
 	if (pyro_syscall4(SYS_timer_settime, thread->timer, 0, (long)&when, 0) <
 	    0) {
 		pyro_syscall4(SYS_timer_delete, thread->timer, 0, 0, 0);
@@ -193,6 +191,7 @@ void pyro_cpu_stop(void)
 struct scan {
 	struct pyro_table by_tid;
 	size_t threads;
+	size_t unarmed;
 };
 
 static bool same_tid(const void *owner, uint32_t item, const void *key)
@@ -206,18 +205,16 @@ static uint64_t tid_hash(pid_t tid)
 	return pyro_hash(&tid, sizeof(tid), 0);
 }
 
-static void arm_found(pid_t tid)
+static bool arm_found(pid_t tid)
 {
 	struct pyro_thread *t = pyro_registry_claim(PYRO_THREAD_LIVE);
 
-	if (!t) {
-		atomic_fetch_add(&cpu.unarmed, 1);
-		return;
-	}
+	if (!t)
+		return false;
 	t->scanned = true;
 	if (tid == pyro_getpid())
 		t->stack = pyro_stack_of_main();
-	pyro_cpu_arm(t, tid);
+	return pyro_cpu_arm(t, tid);
 }
 
 /* Threads that pthread_create announced register themselves within
@@ -251,10 +248,11 @@ static void visit(void *arg, pid_t tid)
 
 		t->seen = true;
 		/* Room may have come since. */
-		if (!t->armed)
-			pyro_cpu_arm(t, tid);
+		if (!t->armed && !pyro_cpu_arm(t, tid))
+			scan->unarmed++;
 	} else if (tid == pyro_getpid() || unknown_before(tid)) {
-		arm_found(tid);
+		if (!arm_found(tid))
+			scan->unarmed++;
 	} else if (unknown[unknown_now].count < UNKNOWN_MAX) {
 		unknown[unknown_now].tid[unknown[unknown_now].count++] = tid;
 	}
@@ -309,7 +307,8 @@ size_t pyro_cpu_scan(void)
 		reap();
 	pyro_mutex_unlock(&pyro_registry_lock);
 	pyro_table_free(&scan.by_tid);
-	if (atomic_load(&cpu.unarmed))
+	atomic_store(&cpu.unarmed, scan.unarmed);
+	if (scan.unarmed)
 		PYRO_LOG_ONCE("some threads are not sampled: the limit of "
 			      "pending signals (ulimit -i) is near");
 	return scan.threads;

@@ -23,7 +23,7 @@ void pyro_cpu_forked(void);
 
 /* Arm the timer of a claimed entry for thread tid. False when the limit of
  * pending signals, which all processes of a user share, is near, or the thread
- * is gone; the thread is counted as unarmed. Registry lock held. Makes system
+ * is gone. Registry lock held. Makes system
  * calls only: a forked child may use it in its fork handler. */
 bool pyro_cpu_arm(struct pyro_thread *thread, pid_t tid);
 void pyro_cpu_disarm(struct pyro_thread *thread);
@@ -40,7 +40,7 @@ size_t pyro_cpu_scan(void);
  * once and another signal is taken; false when there is none left. */
 bool pyro_cpu_check_signal(void);
 
-/* Threads that could not be armed, since the start. */
+/* Threads that the last scan could not arm. */
 uint64_t pyro_cpu_unarmed(void);
 
 #endif

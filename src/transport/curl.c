@@ -49,7 +49,17 @@ static struct {
 	CURLMcode (*multi_cleanup)(CURLM *);
 	struct curl_slist *(*slist_append)(struct curl_slist *, const char *);
 	void (*slist_free_all)(struct curl_slist *);
+	void (*tls_thread_stop)(void); /* OpenSSL's; NULL with others */
 } curl;
+
+/* ISO C has no cast from void * to a function pointer. */
+static bool find_symbol(void *lib, const char *name, void *to)
+{
+	void *symbol = dlsym(lib, name);
+
+	memcpy(to, &symbol, sizeof(symbol));
+	return symbol != NULL;
+}
 
 static bool find_symbols(void *lib)
 {
@@ -73,14 +83,10 @@ static bool find_symbols(void *lib)
 		{"curl_slist_free_all", &curl.slist_free_all},
 	};
 
-	for (size_t i = 0; i < PYRO_COUNT_OF(wanted); i++) {
-		void *symbol = dlsym(lib, wanted[i].name);
-
-		if (!symbol)
+	for (size_t i = 0; i < PYRO_COUNT_OF(wanted); i++)
+		if (!find_symbol(lib, wanted[i].name, wanted[i].to))
 			return false;
-		/* ISO C has no cast from void * to a function pointer. */
-		memcpy(wanted[i].to, &symbol, sizeof(symbol));
-	}
+	find_symbol(lib, "OPENSSL_thread_stop", &curl.tls_thread_stop);
 	return true;
 }
 
@@ -404,5 +410,9 @@ int pyro_curl_post(const struct pyro_http_request *request,
 		err = perform(&options, &x,
 			      (long)(request->timeout_ms - spent_ms));
 	options_free(&options);
+	/* Else what OpenSSL keeps for a thread is freed when the thread ends,
+	 * which may be just when the process ends and OpenSSL is torn down. */
+	if (curl.tls_thread_stop)
+		curl.tls_thread_stop();
 	return err;
 }

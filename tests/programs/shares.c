@@ -52,32 +52,29 @@ NOINLINE static uint64_t spin(uint64_t x)
 	return x;
 }
 
-#define DEFINE_SHARE(percent)                                                  \
-	NOINLINE static uint64_t burn##percent(struct thread *t)               \
-	{                                                                      \
-		uint64_t x = t->until_ns | 1;                                  \
-                                                                               \
-		while (cpu_ns() < t->until_ns)                                 \
-			x = spin(x);                                           \
-		return x;                                                      \
-	}                                                                      \
-                                                                               \
-	NOINLINE static uint64_t recurse##percent(struct thread *t,            \
-						  unsigned depth)              \
-	{                                                                      \
-		uint64_t x = depth > 1 ? recurse##percent(t, depth - 1)        \
-				       : burn##percent(t);                     \
-                                                                               \
-		KEEP_FRAME();                                                  \
-		return x + depth;                                              \
-	}                                                                      \
-                                                                               \
-	NOINLINE static void f##percent(struct thread *t, uint64_t unit_ns)    \
-	{                                                                      \
-		t->until_ns += percent * unit_ns;                              \
-		t->sink +=                                                     \
-			recurse##percent(t, 10 + next_random(&t->state) % 51); \
-		KEEP_FRAME();                                                  \
+NOINLINE static uint64_t burn(struct thread *t)
+{
+	uint64_t x = t->until_ns | 1;
+
+	while (cpu_ns() < t->until_ns)
+		x = spin(x);
+	return x;
+}
+
+NOINLINE static uint64_t recurse(struct thread *t, unsigned depth)
+{
+	uint64_t x = depth > 1 ? recurse(t, depth - 1) : burn(t);
+
+	KEEP_FRAME();
+	return x + depth;
+}
+
+#define DEFINE_SHARE(percent)                                               \
+	NOINLINE static void f##percent(struct thread *t, uint64_t unit_ns) \
+	{                                                                   \
+		t->until_ns += percent * unit_ns;                           \
+		t->sink += recurse(t, 10 + next_random(&t->state) % 51);    \
+		KEEP_FRAME();                                               \
 	}
 
 DEFINE_SHARE(50)
@@ -85,14 +82,15 @@ DEFINE_SHARE(25)
 DEFINE_SHARE(15)
 DEFINE_SHARE(10)
 
-/* A round takes 10 to 30 ms: in step with neither the tick nor the timer. */
+/* A round takes 50 to 150 ms, at random: in step with neither the tick nor the
+ * timer. */
 NOINLINE static void *run(void *arg)
 {
 	struct thread *t = arg;
 
 	t->until_ns = cpu_ns();
 	while (t->until_ns < limit_ns) {
-		uint64_t unit_ns = 100000 + next_random(&t->state) % 200000;
+		uint64_t unit_ns = 500000 + next_random(&t->state) % 1000000;
 
 		f50(t, unit_ns);
 		f10(t, unit_ns);

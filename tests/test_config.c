@@ -1,0 +1,440 @@
+// SPDX-License-Identifier: Apache-2.0
+/* test_config.c - where a setting comes from, and what is said of a bad one
+ *
+ * Includes the source: api/ is not in the library that unit tests link. */
+#include "tests/unit.h"
+
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#include "api/config.c"
+
+static char log_path[] = "/tmp/test_config.XXXXXX";
+
+static const char *const variables[] = {
+	"PYROSCOPE_ADHOC_SERVER_ADDRESS",
+	"PYROSCOPE_SERVER_ADDRESS",
+	"PYROSCOPE_APPLICATION_NAME",
+	"OTEL_SERVICE_NAME",
+	"APP_NAME",
+	"PYROSCOPE_SAMPLE_RATE",
+	"PYROSCOPE_UPLOAD_INTERVAL",
+	"PYROSCOPE_OUTPUT_DIR",
+	"HOSTNAME",
+};
+
+static int set_up(void **state)
+{
+	(void)state;
+	for (size_t i = 0; i < PYRO_COUNT_OF(variables); i++)
+		unsetenv(variables[i]);
+	pyro_config_set_app_name(NULL);
+	return truncate(log_path, 0);
+}
+
+/* Lines logged since the last call; the last one in *text. */
+static int logged(const char **text)
+{
+	static char line[1024];
+	char next[1024];
+	FILE *f = fopen(log_path, "r");
+	int count = 0;
+
+	line[0] = '\0';
+	while (f && fgets(next, sizeof(next), f)) {
+		assert_memory_equal(next, "pyroscope: ", 11);
+		assert_non_null(strchr(next, '\n'));
+		memcpy(line, next, sizeof(line));
+		count++;
+	}
+	if (f)
+		fclose(f);
+	if (text)
+		*text = line;
+	assert_int_equal(truncate(log_path, 0), 0);
+	return count;
+}
+
+static struct pyro_config config;
+
+static void load(const struct pyroscope_config *given, int err, int lines)
+{
+	const char *line;
+
+	memset(&config, 0x5a, sizeof(config));
+	assert_int_equal(pyro_config_load(&config, given), err);
+
+	int count = logged(&line);
+
+	if (count != lines)
+		fail_msg("%d lines, not %d; the last: %s", count, lines, line);
+}
+
+static void test_defaults(void **state)
+{
+	char exe[PATH_MAX] = "";
+	char host[256] = "";
+
+	(void)state;
+	load(NULL, 0, 0);
+	assert_string_equal(config.url.host, "127.0.0.1");
+	assert_int_equal(config.url.port, 4040);
+	assert_int_equal(config.sample_rate, 100);
+	assert_int_equal(config.upload_interval_ms, 15000);
+	assert_string_equal(config.output_dir, "");
+	assert_true(readlink("/proc/self/exe", exe, sizeof(exe) - 1) > 0);
+	assert_string_equal(config.application_name, strrchr(exe, '/') + 1);
+	gethostname(host, sizeof(host));
+	assert_string_equal(config.hostname, host);
+
+	struct pyroscope_config init = PYROSCOPE_CONFIG_INIT;
+
+	load(&init, 0, 0);
+	assert_int_equal(config.sample_rate, 100);
+}
+
+static void test_address_order(void **state)
+{
+	struct pyroscope_config code = PYROSCOPE_CONFIG_INIT;
+
+	(void)state;
+	setenv("PYROSCOPE_SERVER_ADDRESS", "http://env:1", 1);
+	load(&code, 0, 0);
+	assert_string_equal(config.url.host, "env");
+	code.server_address = "";
+	load(&code, 0, 0);
+	assert_string_equal(config.url.host, "env");
+	code.server_address = "http://code:2";
+	load(&code, 0, 0);
+	assert_string_equal(config.url.host, "code");
+	setenv("PYROSCOPE_ADHOC_SERVER_ADDRESS", "http://adhoc:3", 1);
+	load(&code, 0, 0);
+	assert_string_equal(config.url.host, "adhoc");
+	assert_string_equal(config.address, "http://adhoc:3");
+	code.server_address = "bad";
+	load(&code, 0, 0); /* not looked at */
+	assert_string_equal(config.url.host, "adhoc");
+	setenv("PYROSCOPE_ADHOC_SERVER_ADDRESS", "", 1); /* empty is unset */
+	load(&code, -EINVAL, 1);
+	setenv("PYROSCOPE_ADHOC_SERVER_ADDRESS", "bad", 1);
+	code.server_address = "http://code:2";
+	load(&code, -EINVAL, 1);
+}
+
+/* A bad address is one line, wherever it comes from. */
+static void test_bad_addresses(void **state)
+{
+	static const char *const bad[] = {
+		"null",
+		"0",
+		"-1",
+		"http://",
+		"://",
+		"4040",
+		"localhost",
+		"127.0.0.1",
+		"ftp://server:4040",
+		"ws://server:4040",
+		"http://127.0.0.1:99999",
+		"://no-protocol.com",
+		"line\nbreak\n%s%n",
+	};
+	char longer[400] = "http://";
+
+	(void)state;
+	memset(longer + 7, 'h', 300);
+	for (size_t i = 0; i <= PYRO_COUNT_OF(bad); i++) {
+		const char *text = i < PYRO_COUNT_OF(bad) ? bad[i] : longer;
+		struct pyroscope_config code = PYROSCOPE_CONFIG_INIT;
+
+		code.server_address = text;
+		memset(&config, 0, sizeof(config));
+		assert_int_equal(pyro_config_load(&config, &code), -EINVAL);
+		assert_int_equal(logged(NULL), 1);
+		setenv("PYROSCOPE_SERVER_ADDRESS", text, 1);
+		load(NULL, -EINVAL, 1);
+		unsetenv("PYROSCOPE_SERVER_ADDRESS");
+	}
+}
+
+static void test_good_addresses(void **state)
+{
+	static const struct {
+		const char *text, *host;
+		int lines;
+	} good[] = {
+		{NULL, "127.0.0.1", 0},       {"", "127.0.0.1", 0},
+		{" ", "127.0.0.1", 0},        {"\n", "127.0.0.1", 0},
+		{" http://a:1\n", "a", 0},    {"http://[::1]:4040", "::1", 0},
+		{"http://a/path", "a", 0},    {"https://a", "a", 0},
+		{"http://a?query=1", "a", 1}, {"http://a/p#fragment", "a", 1},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < PYRO_COUNT_OF(good); i++) {
+		struct pyroscope_config code = PYROSCOPE_CONFIG_INIT;
+
+		code.server_address = good[i].text;
+		load(&code, 0, good[i].lines);
+		assert_string_equal(config.url.host, good[i].host);
+	}
+}
+
+static void test_name_order(void **state)
+{
+	struct pyroscope_config code = PYROSCOPE_CONFIG_INIT;
+
+	(void)state;
+	setenv("APP_NAME", "third", 1);
+	load(&code, 0, 0);
+	assert_string_equal(config.application_name, "third");
+	setenv("OTEL_SERVICE_NAME", "second", 1);
+	load(&code, 0, 0);
+	assert_string_equal(config.application_name, "second");
+	setenv("PYROSCOPE_APPLICATION_NAME", "first", 1);
+	load(&code, 0, 0);
+	assert_string_equal(config.application_name, "first");
+	assert_int_equal(pyro_config_set_app_name("set"), 0);
+	load(&code, 0, 0);
+	assert_string_equal(config.application_name, "set");
+	code.application_name = "code";
+	load(&code, 0, 0);
+	assert_string_equal(config.application_name, "code");
+	code.application_name = "";
+	load(&code, 0, 0);
+	assert_string_equal(config.application_name, "set");
+	assert_int_equal(pyro_config_set_app_name(""), 0);
+	load(&code, 0, 0);
+	assert_string_equal(config.application_name, "first");
+	setenv("PYROSCOPE_APPLICATION_NAME", "", 1);
+	load(&code, 0, 0);
+	assert_string_equal(config.application_name, "second");
+}
+
+static void test_name_lengths(void **state)
+{
+	struct pyroscope_config code = PYROSCOPE_CONFIG_INIT;
+	char name[300];
+
+	(void)state;
+	memset(name, 'n', sizeof(name));
+	name[255] = '\0';
+	assert_int_equal(pyro_config_set_app_name(name), 0);
+	load(&code, 0, 0);
+	assert_string_equal(config.application_name, name);
+	code.application_name = name;
+	load(&code, 0, 0);
+	assert_string_equal(config.application_name, name);
+	name[255] = 'n';
+	name[256] = '\0';
+	assert_int_equal(pyro_config_set_app_name(name), -EINVAL);
+	load(&code, -EINVAL, 1);
+	/* The environment cannot be refused: it is cut. */
+	code.application_name = NULL;
+	pyro_config_set_app_name(NULL);
+	setenv("APP_NAME", name, 1);
+	load(&code, 0, 0);
+	assert_int_equal(strlen(config.application_name), 255);
+	setenv("HOSTNAME", name, 1);
+	load(&code, 0, 0);
+	assert_int_equal(strlen(config.hostname), 255);
+}
+
+static void test_numbers_from_code(void **state)
+{
+	static const struct {
+		uint32_t rate, interval;
+		int err;
+	} cases[] = {
+		{1, 0, 0},          {1000, 0, 0},
+		{1001, 0, -EINVAL}, {UINT32_MAX, 0, -EINVAL},
+		{0, 1000, 0},       {0, 600000, 0},
+		{0, 999, -EINVAL},  {0, 600001, -EINVAL},
+	};
+
+	(void)state;
+	setenv("PYROSCOPE_SAMPLE_RATE", "50", 1);
+	setenv("PYROSCOPE_UPLOAD_INTERVAL", "20s", 1);
+	for (size_t i = 0; i < PYRO_COUNT_OF(cases); i++) {
+		struct pyroscope_config code = PYROSCOPE_CONFIG_INIT;
+
+		code.sample_rate = cases[i].rate;
+		code.upload_interval_ms = cases[i].interval;
+		load(&code, cases[i].err, cases[i].err ? 1 : 0);
+		if (cases[i].err)
+			continue;
+		assert_int_equal(config.sample_rate,
+				 cases[i].rate ? cases[i].rate : 50);
+		assert_int_equal(config.upload_interval_ms,
+				 cases[i].interval ? cases[i].interval : 20000);
+	}
+}
+
+/* What is bad in the environment is told in one line, and the default holds. */
+static void test_numbers_from_environment(void **state)
+{
+	static const struct {
+		const char *variable, *text;
+		uint32_t want; /* 0: bad */
+	} cases[] = {
+		{"PYROSCOPE_SAMPLE_RATE", "1", 1},
+		{"PYROSCOPE_SAMPLE_RATE", "1000", 1000},
+		{"PYROSCOPE_SAMPLE_RATE", "0", 0},
+		{"PYROSCOPE_SAMPLE_RATE", "1001", 0},
+		{"PYROSCOPE_SAMPLE_RATE", "-5", 0},
+		{"PYROSCOPE_SAMPLE_RATE", "100Hz", 0},
+		{"PYROSCOPE_SAMPLE_RATE", "abc", 0},
+		{"PYROSCOPE_SAMPLE_RATE", "1e2", 0},
+		{"PYROSCOPE_SAMPLE_RATE", "4294967396", 0},
+		{"PYROSCOPE_SAMPLE_RATE", "99999999999999999999", 0},
+		{"PYROSCOPE_UPLOAD_INTERVAL", "1", 1000},
+		{"PYROSCOPE_UPLOAD_INTERVAL", "15s", 15000},
+		{"PYROSCOPE_UPLOAD_INTERVAL", "1500ms", 1500},
+		{"PYROSCOPE_UPLOAD_INTERVAL", "10m", 600000},
+		{"PYROSCOPE_UPLOAD_INTERVAL", "500ms", 0},
+		{"PYROSCOPE_UPLOAD_INTERVAL", "0", 0},
+		{"PYROSCOPE_UPLOAD_INTERVAL", "11m", 0},
+		{"PYROSCOPE_UPLOAD_INTERVAL", "-5s", 0},
+		{"PYROSCOPE_UPLOAD_INTERVAL", "15 s", 0},
+		{"PYROSCOPE_UPLOAD_INTERVAL", "s", 0},
+		{"PYROSCOPE_UPLOAD_INTERVAL", "1h", 0},
+		{"PYROSCOPE_UPLOAD_INTERVAL", "99999999999999999999s", 0},
+		{"PYROSCOPE_UPLOAD_INTERVAL", "18446744073709552s", 0},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < PYRO_COUNT_OF(cases); i++) {
+		bool rate = strstr(cases[i].variable, "RATE") != NULL;
+
+		setenv(cases[i].variable, cases[i].text, 1);
+		load(NULL, 0, cases[i].want ? 0 : 1);
+		unsetenv(cases[i].variable);
+
+		uint32_t got =
+			rate ? config.sample_rate : config.upload_interval_ms;
+		uint32_t fallback = rate ? 100 : 15000;
+
+		if (got != (cases[i].want ? cases[i].want : fallback))
+			fail_msg("%s=%s: %u", cases[i].variable, cases[i].text,
+				 got);
+	}
+}
+
+static void test_hostname(void **state)
+{
+	char host[256] = "";
+
+	(void)state;
+	gethostname(host, sizeof(host));
+	setenv("HOSTNAME", "set-by-hand", 1);
+	load(NULL, 0, 0);
+	assert_string_equal(config.hostname, "set-by-hand");
+	setenv("HOSTNAME", "", 1);
+	load(NULL, 0, 0);
+	assert_string_equal(config.hostname, host);
+	unsetenv("HOSTNAME");
+	load(NULL, 0, 0);
+	assert_string_equal(config.hostname, host);
+}
+
+/* Programs compiled with an older header pass a shorter struct: what lies
+ * behind it is not ours. */
+static void test_older_program(void **state)
+{
+	struct pyroscope_config code;
+
+	(void)state;
+	memset(&code, 0xee, sizeof(code));
+	code.size = sizeof(size_t);
+	load(&code, 0, 0);
+	assert_string_equal(config.url.host, "127.0.0.1");
+	code.size = offsetof(struct pyroscope_config, application_name);
+	code.server_address = "http://old:1";
+	load(&code, 0, 0);
+	assert_string_equal(config.url.host, "old");
+	assert_int_equal(config.sample_rate, 100);
+	code.size = offsetof(struct pyroscope_config, upload_interval_ms);
+	code.application_name = "old";
+	code.sample_rate = 19;
+	load(&code, 0, 0);
+	assert_int_equal(config.sample_rate, 19);
+	assert_int_equal(config.upload_interval_ms, 15000);
+}
+
+/* ... and newer ones a longer: fine as long as it asks for nothing more. */
+static void test_newer_program(void **state)
+{
+	struct {
+		struct pyroscope_config known;
+		unsigned char more[40];
+	} code = {.known = PYROSCOPE_CONFIG_INIT};
+
+	(void)state;
+	code.known.size = sizeof(code);
+	code.known.sample_rate = 19;
+	load(&code.known, 0, 0);
+	assert_int_equal(config.sample_rate, 19);
+	for (size_t i = 0; i < sizeof(code.more); i++) {
+		code.more[i] = 1;
+		load(&code.known, -E2BIG, 1);
+		code.known.size = sizeof(code.known) + i;
+		load(&code.known, 0, 0); /* the byte is behind the end */
+		code.known.size = sizeof(code);
+		code.more[i] = 0;
+	}
+}
+
+static void test_sizes_that_cannot_be(void **state)
+{
+	struct pyroscope_config code = PYROSCOPE_CONFIG_INIT;
+
+	(void)state;
+	for (size_t size = 0; size < sizeof(size_t); size++) {
+		code.size = size;
+		load(&code, -EINVAL, 1);
+	}
+	code.size = 65537;
+	load(&code, -EINVAL, 1);
+	code.size = SIZE_MAX;
+	load(&code, -EINVAL, 1);
+}
+
+static void test_output_dir(void **state)
+{
+	(void)state;
+	setenv("PYROSCOPE_OUTPUT_DIR", "/some/where", 1);
+	load(NULL, 0, 0);
+	assert_string_equal(config.output_dir, "/some/where");
+}
+
+int main(void)
+{
+#define TEST(f) cmocka_unit_test_setup(f, set_up)
+	const struct CMUnitTest tests[] = {
+		TEST(test_defaults),
+		TEST(test_address_order),
+		TEST(test_bad_addresses),
+		TEST(test_good_addresses),
+		TEST(test_name_order),
+		TEST(test_name_lengths),
+		TEST(test_numbers_from_code),
+		TEST(test_numbers_from_environment),
+		TEST(test_hostname),
+		TEST(test_older_program),
+		TEST(test_newer_program),
+		TEST(test_sizes_that_cannot_be),
+		TEST(test_output_dir),
+	};
+	int fd = mkstemp(log_path);
+
+	if (fd < 0)
+		return 1;
+	close(fd);
+	pyro_log_to(log_path);
+
+	int failed = cmocka_run_group_tests(tests, NULL, NULL);
+
+	unlink(log_path);
+	return failed;
+}
