@@ -6,6 +6,7 @@
  * the program's own stderr, or ignore us without a word; so we look first. */
 #include "cli/target.h"
 
+#include <elf.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
@@ -18,11 +19,7 @@
 #include <unistd.h>
 
 #include "base/os.h"
-#include "image/elf.h"
-
-/* As the kernel: a script's interpreter may be a script, four times. */
-#define SCRIPT_DEPTH_MAX 4
-#define SCRIPT_LINE_MAX 255
+#include "base/loadable.h"
 
 /* 0 when path is a file that may be executed, else errno. */
 static int executable(const char *path)
@@ -101,167 +98,60 @@ static const char *privileged(const char *path)
 	return NULL;
 }
 
-enum libc {
-	LIBC_NONE,
-	LIBC_GLIBC,
-	LIBC_MUSL,
-	LIBC_OTHER
-};
-
-static enum libc libc_of(const char *interpreter)
+/* 1 for an ELF file, 0 for another, -1 when it cannot be read. */
+static int is_elf(const char *path)
 {
-	const char *slash = strrchr(interpreter, '/');
-	const char *name = slash ? slash + 1 : interpreter;
-
-	if (strncmp(name, "ld-musl", 7) == 0)
-		return LIBC_MUSL;
-	if (strncmp(name, "ld-linux", 8) == 0 || strncmp(name, "ld-2", 4) == 0)
-		return LIBC_GLIBC;
-	return LIBC_OTHER;
-}
-
-/* The path of an executable's interpreter (ld.so) into to; "" if it has none.
- * 0 or -errno. */
-static int interpreter(const struct pyro_elf *elf, char to[PATH_MAX])
-{
-	to[0] = '\0';
-	for (size_t i = 0; i < elf->ehdr.e_phnum; i++) {
-		const Elf64_Phdr *ph = &elf->phdr[i];
-
-		if (ph->p_type != PT_INTERP)
-			continue;
-		if (ph->p_filesz == 0 || ph->p_filesz >= PATH_MAX)
-			return -EBADMSG;
-		to[ph->p_filesz] = '\0';
-		return pyro_pread_all(elf->fd, to, ph->p_filesz, ph->p_offset);
-	}
-	return 0;
-}
-
-/* ld.so called as a program honours LD_PRELOAD although it has no ld.so. */
-static bool is_file(int fd, const char *path)
-{
-	struct stat a, b;
-
-	return fstat(fd, &a) == 0 && stat(path, &b) == 0 &&
-	       a.st_dev == b.st_dev && a.st_ino == b.st_ino;
-}
-
-static const char *check_dynamic(int fd, const char *own)
-{
-	struct pyro_elf elf;
-	char theirs[PATH_MAX];
-
-	if (pyro_elf_open_file(&elf, fd) < 0)
-		return "it is no ELF file that pyro understands";
-
-	int err = interpreter(&elf, theirs);
-
-	pyro_elf_close(&elf);
-	if (err)
-		return "it is no ELF file that pyro understands";
-	if (!*theirs)
-		return is_file(fd, own) ? NULL : "it is statically linked";
-	if (libc_of(theirs) == libc_of(own))
-		return NULL;
-	return libc_of(theirs) == LIBC_MUSL
-		       ? "it uses musl, libpyroscope.so another libc"
-		       : "it uses another libc than libpyroscope.so";
-}
-
-static const char *check_elf(int fd, const unsigned char *ident)
-{
-	static const char unknown[] = "pyro cannot read its own executable";
-	uint16_t machine, own_machine;
-	unsigned char own_ident[EI_NIDENT];
-	char own[PATH_MAX];
-	struct pyro_elf elf;
-	int self = open("/proc/self/exe", O_RDONLY | O_CLOEXEC);
-
-	if (self < 0 || pyro_elf_open_file(&elf, self) < 0) {
-		if (self >= 0)
-			close(self);
-		return unknown;
-	}
-
-	int err = interpreter(&elf, own);
-
-	own_machine = elf.ehdr.e_machine;
-	memcpy(own_ident, elf.ehdr.e_ident, EI_NIDENT);
-	pyro_elf_close(&elf);
-	close(self);
-	if (err)
-		return unknown;
-	if (ident[EI_CLASS] != own_ident[EI_CLASS])
-		return "it is a 32-bit program";
-	if (ident[EI_DATA] != own_ident[EI_DATA] ||
-	    pyro_pread_all(fd, &machine, sizeof(machine),
-			   offsetof(Elf64_Ehdr, e_machine)) < 0 ||
-	    machine != own_machine)
-		return "it is for another kind of machine";
-	return check_dynamic(fd, own);
-}
-
-/* The interpreter of a script's first line into path. False if there is none. */
-static bool script_interpreter(const char *line, char *path)
-{
-	line += 2; /* "#!" */
-	line += strspn(line, " \t");
-
-	size_t len = strcspn(line, " \t\n");
-
-	if (len == 0 || len >= PATH_MAX)
-		return false;
-	memcpy(path, line, len);
-	path[len] = '\0';
-	return true;
-}
-
-/* One step: *why is set when path is no script; else path becomes its
- * interpreter and the result is true. */
-static bool step(char *path, const char **why)
-{
-	char line[SCRIPT_LINE_MAX + 1] = "";
+	char magic[SELFMAG];
 	int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
 
-	if (fd < 0) {
-		/* A missing interpreter is for the kernel to tell. */
-		*why = errno == ENOENT ? NULL : "its file cannot be read";
-		return false;
-	}
+	if (fd < 0)
+		return -1;
 
-	ssize_t n = pread(fd, line, sizeof(line) - 1, 0);
-	bool again = false;
+	int err = pyro_pread_all(fd, magic, sizeof(magic), 0);
 
-	if (n >= EI_NIDENT && memcmp(line, ELFMAG, SELFMAG) == 0) {
-		*why = check_elf(fd, (const unsigned char *)line);
-	} else if (n > 2 && memcmp(line, "#!", 2) == 0) {
-		again = script_interpreter(line, path);
-	} else {
-		/* Neither: the kernel refuses, and execvp asks the shell. */
-		memcpy(path, "/bin/sh", sizeof("/bin/sh"));
-		again = true;
-	}
 	close(fd);
-	return again;
+	return !err && memcmp(magic, ELFMAG, SELFMAG) == 0;
+}
+
+static const char *explain(enum pyro_loadable loadable)
+{
+	switch (loadable) {
+	case PYRO_LOADABLE_YES:
+		return NULL;
+	case PYRO_LOADABLE_STATIC:
+		return "it is statically linked";
+	case PYRO_LOADABLE_MACHINE:
+		return "it is a 32-bit program, or for another machine";
+	case PYRO_LOADABLE_OTHER_LIBC:
+		return "it uses another libc than libpyroscope.so";
+	case PYRO_LOADABLE_UNKNOWN:
+		break;
+	}
+	return "it is no ELF file that pyro understands";
+}
+
+static const char *check_file(const char *path)
+{
+	enum pyro_loadable loadable = pyro_loadable(path);
+	int elf = is_elf(path);
+
+	if (elf < 0)
+		return "its file cannot be read";
+	/* What the kernel refuses without being an ELF file, execvp gives to
+	 * the shell. */
+	if (loadable == PYRO_LOADABLE_UNKNOWN && !elf)
+		loadable = pyro_loadable("/bin/sh");
+	if (loadable != PYRO_LOADABLE_YES)
+		return explain(loadable);
+	/* A script gives no rights. */
+	return elf ? privileged(path) : NULL;
 }
 
 void pyro_target_check(const char *name, struct pyro_target *target)
 {
-	char path[PATH_MAX];
-
 	target->path[0] = '\0';
 	target->why_not = NULL;
 	target->exec_errno = resolve(name, target->path);
-	if (target->exec_errno)
-		return;
-	memcpy(path, target->path, sizeof(path));
-	for (int depth = 0; depth <= SCRIPT_DEPTH_MAX; depth++) {
-		/* Scripts have no privileges of their own, ELF files do. */
-		if (!step(path, &target->why_not)) {
-			if (!target->why_not)
-				target->why_not = privileged(path);
-			return;
-		}
-	}
+	if (!target->exec_errno)
+		target->why_not = check_file(target->path);
 }

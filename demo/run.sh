@@ -10,7 +10,7 @@ cd "$(dirname "${BASH_SOURCE[0]}")/.."
 pyro=${BUILD_DIR:?}/pyro
 out=$PWD/demo-out
 seconds=12
-work=$(mktemp -d)
+work=$(realpath "$(mktemp -d)")
 server=
 bench=
 

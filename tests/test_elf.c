@@ -18,7 +18,7 @@ extern const char __ehdr_start[];
 
 static void read_build_id(const char *path, char text[2 * PYRO_BUILD_ID_MAX])
 {
-	FILE *in = output_of("readelf -nW '%s' | sed -n 's/ *Build ID: *//p'",
+	FILE *in = output_of("readelf -nW '%s' | sed -n 's/.*Build ID: *//p'",
 			     path);
 
 	if (fscanf(in, "%127s", text) != 1)
@@ -316,7 +316,7 @@ static void test_mutated(void **state)
 	unsigned opened = 0;
 
 	(void)state;
-	for (unsigned i = 0; i < 20000; i++) {
+	for (unsigned i = 0; i < 8000; i++) {
 		struct pyro_elf elf;
 
 		memcpy(copy, small, small_len);
@@ -335,7 +335,7 @@ static void test_mutated(void **state)
 			pyro_elf_close(&elf);
 		}
 	}
-	assert_true(opened > 5000);
+	assert_true(opened > 2000);
 	close(fd);
 	free(copy);
 }

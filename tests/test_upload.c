@@ -3,6 +3,7 @@
  * servers that answer by script */
 #include "transport/upload.h"
 
+#include <dirent.h>
 #include <errno.h>
 #include <pthread.h>
 #include <signal.h>
@@ -523,20 +524,102 @@ static void test_flush_hanging(void **state)
 	loopback_stop(&l);
 }
 
-/* What is pushed while a flush waits is not waited for. */
+static int count_threads(void)
+{
+	DIR *d = opendir("/proc/self/task");
+	int count = -2; /* . and .. */
+
+	assert_non_null(d);
+	while (readdir(d))
+		count++;
+	closedir(d);
+	return count;
+}
+
+/* Without time to wait, the thread is left alone, and ends. */
+static void test_free_at_once(void **state)
+{
+	static const char *const answers[] = {OK, NULL};
+	struct loopback l;
+	uint64_t end;
+
+	(void)state;
+	start_server(&l, 0, answers);
+	hold = true;
+
+	int before = count_threads();
+	struct pyro_uploader *u = make(l.port, 60000, 10, 1 << 20);
+
+	push(u, "x");
+	push(u, "y");
+	await_seen(1);
+	pyro_uploader_free(u, 0);
+	end = now_ms() + GUARD_MS;
+	while (count_threads() > before && now_ms() < end)
+		usleep(5000);
+	assert_int_equal(count_threads(), before);
+	loopback_stop(&l);
+}
+
+static void test_halt(void **state)
+{
+	static const char *const answers[] = {OK, NULL};
+	struct loopback l;
+	uint64_t start = now_ms();
+
+	(void)state;
+	start_server(&l, 0, answers);
+	hold = true;
+	struct pyro_uploader *u = make(l.port, 60000, 10, 1 << 20);
+
+	push(u, "x");
+	await_seen(1);
+	assert_int_equal(pyro_uploader_halt(u, GUARD_MS), 0);
+	assert_int_equal(pyro_uploader_halt(u, 0), 0);
+	assert_int_equal(push_bytes(u, "y", 1), -ECANCELED);
+	assert_int_equal(pyro_uploader_flush(u, 60000, 60000), -ETIMEDOUT);
+	assert_true(now_ms() - start < GUARD_MS);
+	pyro_uploader_free(u, 0);
+	loopback_stop(&l);
+
+	u = make(l.port, GUARD_MS, 10, 1 << 20);
+	assert_int_equal(pyro_uploader_halt(u, 0), 0);
+	assert_int_equal(pyro_uploader_flush(u, GUARD_MS, GUARD_MS), 0);
+	pyro_uploader_free(u, 0);
+}
+
+static void *flush_in_thread(void *arg)
+{
+	return (void *)(intptr_t)pyro_uploader_flush(arg, GUARD_MS, GUARD_MS);
+}
+
+/* What is pushed while a flush waits is not waited for, and that some of it is
+ * dropped is not taken for what is waited for. */
 static void test_flush_bound(void **state)
 {
 	static const char *const answers[] = {
 		OK, "HTTP/1.1 503 X\r\nRetry-After: 99\r\n\r\n", NULL};
 	struct loopback l;
+	pthread_t thread;
+	void *result;
 
 	(void)state;
 	start_server(&l, 0, answers);
+	hold = true;
 	struct pyro_uploader *u = make(l.port, GUARD_MS, 1, 1 << 20);
 
 	push(u, "before");
-	assert_int_equal(pyro_uploader_flush(u, GUARD_MS, GUARD_MS), 0);
-	push(u, "after");
+	await_seen(1);
+	assert_int_equal(pthread_create(&thread, NULL, flush_in_thread, u), 0);
+	usleep(200000);
+	for (int i = 0; i < 5; i++)
+		push(u, "after");
+	usleep(200000);
+	assert_int_equal(pthread_tryjoin_np(thread, &result), EBUSY);
+	hold = false;
+	pthread_join(thread, &result);
+	assert_null(result);
+	assert_int_equal(stats_of(u).dropped_full, 4);
 	await_failed(u, 1);
 	assert_int_equal(pyro_uploader_flush(u, 60000, 0), -ETIMEDOUT);
 	pyro_uploader_free(u, GUARD_MS);
@@ -622,6 +705,8 @@ int main(void)
 		cmocka_unit_test_setup(test_flush_dead, empty_log),
 		cmocka_unit_test_setup(test_flush_revived, empty_log),
 		cmocka_unit_test_setup(test_flush_hanging, empty_log),
+		cmocka_unit_test_setup(test_free_at_once, empty_log),
+		cmocka_unit_test_setup(test_halt, empty_log),
 		cmocka_unit_test_setup(test_flush_bound, empty_log),
 		cmocka_unit_test_setup(test_memory_flat, empty_log),
 		cmocka_unit_test_setup(test_many_threads, empty_log),

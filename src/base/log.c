@@ -42,6 +42,10 @@ void pyro_log(const char *fmt, ...)
 
 	size_t len = pyro_min((size_t)(n + m), sizeof(line) - 2);
 
+	/* An address or a name may hold anything: one cause stays one line. */
+	for (size_t i = 0; i < len; i++)
+		if ((unsigned char)line[i] < ' ' || line[i] == 127)
+			line[i] = '?';
 	line[len++] = '\n';
 
 	/* One write, so that lines of several processes do not mix. A log that

@@ -17,7 +17,7 @@
 #include <unistd.h>
 
 #include "base/syscall.h"
-#include "image/loadable.h"
+#include "base/loadable.h"
 #include "source/next.h"
 
 #define PRELOAD "LD_PRELOAD="

@@ -68,10 +68,16 @@ struct pyro_uploader {
 	_Atomic uint32_t done; /* by the thread, after each try */
 	/* Read by the transfer. */
 	_Atomic uint32_t cancel;
-	/* Set by the thread as the last thing it does with this struct. */
-	_Atomic uint32_t ended;
+	_Atomic uint32_t end; /* of the thread, see below */
 
 	struct entry ring[];
+};
+
+/* Whoever comes second, the thread that ends or the one that frees, frees. */
+enum {
+	RUNNING,
+	ENDED,
+	ABANDONED
 };
 
 static void move(_Atomic uint32_t *counter)
@@ -141,6 +147,13 @@ static void make_room(struct pyro_uploader *u, size_t bytes)
 		remove_entry(u, keep);
 		u->stats.dropped_full++;
 	}
+}
+
+static void destroy(struct pyro_uploader *u)
+{
+	while (u->len > 0)
+		remove_entry(u, 0);
+	pyro_pages_free(u, u->mapped);
 }
 
 static void drop_old(struct pyro_uploader *u, uint64_t now)
@@ -355,9 +368,10 @@ static void run(void *arg)
 	}
 	pyro_mutex_unlock(&u->lock);
 
-	/* From here on the memory may be gone: only its address is used. */
-	atomic_store(&u->ended, 1);
-	pyro_wake(&u->ended);
+	if (atomic_exchange(&u->end, ENDED) == ABANDONED)
+		destroy(u);
+	else
+		pyro_wake(&u->end); /* the address: it may be gone by now */
 }
 
 static int start_locked(struct pyro_uploader *u)
@@ -378,7 +392,7 @@ static int push_locked(struct pyro_uploader *u, const struct pyro_upload *up)
 		return -EFBIG;
 	}
 
-	int err = start_locked(u);
+	int err = u->stop ? -ECANCELED : start_locked(u);
 
 	if (err) {
 		u->stats.dropped_full++;
@@ -434,7 +448,7 @@ int pyro_uploader_flush(struct pyro_uploader *u, uint32_t timeout_ms,
 		uint64_t now = pyro_clock_ns(CLOCK_MONOTONIC);
 		uint32_t seen = atomic_load(&u->done);
 
-		if (now >= end) {
+		if (u->stop || now >= end) {
 			err = -ETIMEDOUT;
 			break;
 		}
@@ -454,22 +468,31 @@ void pyro_uploader_stats(struct pyro_uploader *u,
 	pyro_mutex_unlock(&u->lock);
 }
 
-void pyro_uploader_free(struct pyro_uploader *u, uint32_t timeout_ms)
+int pyro_uploader_halt(struct pyro_uploader *u, uint32_t timeout_ms)
 {
-	if (!u)
-		return;
-
 	pyro_mutex_lock(&u->lock);
 	u->stop = true;
 	bool started = u->started;
 
 	atomic_store(&u->cancel, 1);
 	move(&u->work);
+	move(&u->done);
 	pyro_mutex_unlock(&u->lock);
 
-	if (started && !pyro_wait(&u->ended, 0, timeout_ms * PYRO_NS_PER_MS))
+	if (started &&
+	    !pyro_wait(&u->end, RUNNING, timeout_ms * PYRO_NS_PER_MS))
+		return -ETIMEDOUT;
+	return 0;
+}
+
+void pyro_uploader_free(struct pyro_uploader *u, uint32_t timeout_ms)
+{
+	uint32_t end = RUNNING;
+
+	if (!u)
 		return;
-	while (u->len > 0)
-		remove_entry(u, 0);
-	pyro_pages_free(u, u->mapped);
+	if (pyro_uploader_halt(u, timeout_ms) != 0 &&
+	    atomic_compare_exchange_strong(&u->end, &end, ABANDONED))
+		return;
+	destroy(u);
 }

@@ -51,9 +51,14 @@ int pyro_uploader_push(struct pyro_uploader *uploader,
 int pyro_uploader_flush(struct pyro_uploader *uploader, uint32_t timeout_ms,
 			uint32_t failed_ms);
 
-/* Ask the thread to end, wait at most timeout_ms for it, free everything. When
- * it does not end in time it is left with its memory: nothing is freed under
- * it. */
+/* Send no more: what is on the wire is given up. Returns 0 when the thread is
+ * out of the network and TLS libraries for good, which takes some 100 ms at
+ * most unless a name is just being resolved; -ETIMEDOUT after timeout_ms.
+ * Before the TLS library's exit handler runs, this must have been called. */
+int pyro_uploader_halt(struct pyro_uploader *uploader, uint32_t timeout_ms);
+
+/* Halt, and free everything. A thread that does not end in time keeps its
+ * memory and frees it when it ends. NULL is fine. */
 void pyro_uploader_free(struct pyro_uploader *uploader, uint32_t timeout_ms);
 
 void pyro_uploader_stats(struct pyro_uploader *uploader,

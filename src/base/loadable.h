@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /* loadable.h - can an executable's ld.so load this library? */
-#ifndef PYRO_IMAGE_LOADABLE_H
-#define PYRO_IMAGE_LOADABLE_H
+#ifndef PYRO_BASE_LOADABLE_H
+#define PYRO_BASE_LOADABLE_H
 
 #include "base/util.h"
 

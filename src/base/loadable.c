@@ -3,7 +3,7 @@
  *
  * A program of another word size or libc that finds us in LD_PRELOAD complains
  * on its own stderr (glibc) or dies of unresolved symbols (musl). */
-#include "image/loadable.h"
+#include "base/loadable.h"
 
 #include <elf.h>
 #include <fcntl.h>
@@ -73,7 +73,8 @@ static enum pyro_loadable check_elf(int fd, const Elf64_Ehdr *ehdr)
 	return PYRO_LOADABLE_STATIC;
 }
 
-/* "#! interpreter [argument]": the interpreter, cut out in place. */
+/* "#! interpreter [argument]": the interpreter, cut out in place; line has room
+ * for one byte behind len. */
 static const char *script_interpreter(char *line, size_t len)
 {
 	size_t from = 2;
@@ -86,7 +87,7 @@ static const char *script_interpreter(char *line, size_t len)
 	while (to < len && line[to] != ' ' && line[to] != '\t' &&
 	       line[to] != '\n')
 		to++;
-	if (to == len || to == from)
+	if (to == from)
 		return NULL;
 	line[to] = '\0';
 	return line + from;
@@ -110,7 +111,8 @@ enum pyro_loadable pyro_loadable(const char *path)
 		if (fd < 0)
 			return PYRO_LOADABLE_UNKNOWN;
 
-		long n = read_at(fd, line, sizeof(head[0].line), 0);
+		/* One less: a line may end with the file. */
+		long n = read_at(fd, line, sizeof(head[0].line) - 1, 0);
 
 		path = NULL;
 		if (n >= (long)sizeof(Elf64_Ehdr) &&

@@ -1,0 +1,897 @@
+// SPDX-License-Identifier: Apache-2.0
+/* test_unwind.c - walks of this very process, against glibc's backtrace()
+ *
+ * Both walk from the same signal frame: at random points of a mixed program,
+ * and at every single instruction of named cases, which the processor's trap
+ * flag delivers. The chains must be equal from the interrupted instruction to
+ * the outermost frame. Random registers must neither fault nor loop. */
+#include "tests/unit.h"
+
+#include <alloca.h>
+#include <errno.h>
+#include <execinfo.h>
+#include <math.h>
+#include <sched.h>
+#include <search.h>
+#include <signal.h>
+#include <stdatomic.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/syscall.h>
+#include <ucontext.h>
+
+#include "base/on.h"
+#include "base/os.h"
+#include "base/slots.h"
+#include "capture/registry.h"
+#include "image/modules.h"
+#include "source/cpu.h"
+#include "source/cpu_handler.h"
+
+#define DEPTH 128
+
+static struct pyro_modules *modules;
+
+/* The bounds of the thread that is walked. */
+static _Thread_local struct pyro_stack stack_now;
+
+static const char *name_of(uint64_t pc)
+{
+	static char text[300];
+	const struct pyro_map *map =
+		pyro_snapshot_find(pyro_modules_current(), pc);
+	struct pyro_symbol symbol;
+
+	if (!map)
+		return "?";
+	if (!pyro_modules_symbol(modules, map->module, pc - map->bias, &symbol))
+		snprintf(text, sizeof(text), "%s+0x%lx",
+			 pyro_modules_get(modules, map->module)->name,
+			 (unsigned long)(pc - map->bias));
+	else
+		snprintf(text, sizeof(text), "%s", symbol.name);
+	return text;
+}
+
+/* --- one walk against backtrace() --- */
+
+struct chain {
+	uint64_t pc[DEPTH];
+	size_t depth;
+	enum pyro_stop stop;
+};
+
+/* What was seen since reset; the first disagreement is kept whole. */
+static struct tally {
+	_Atomic uint64_t walks, equal, incomplete, in_ld, in_vdso,
+		through_signal;
+	_Atomic bool kept;
+	struct chain ours, theirs;
+	struct chain last;
+} tally;
+
+/* What calls a handler returns to; set by the first walk. */
+static _Atomic uintptr_t restorer;
+
+static bool in_module(const struct pyro_map *map, const char *part)
+{
+	return map &&
+	       strstr(pyro_modules_get(modules, map->module)->name, part);
+}
+
+static void keep(const struct chain *ours, const struct chain *theirs)
+{
+	if (!atomic_exchange(&tally.kept, true)) {
+		tally.ours = *ours;
+		tally.theirs = *theirs;
+	}
+}
+
+/* Of backtrace()'s chain the part from the interrupted instruction on, as ours
+ * are stored: less one, but for what a signal interrupted. */
+static void their_chain(const ucontext_t *context, struct chain *chain)
+{
+	void *all[DEPTH + 16];
+	int count = backtrace(all, DEPTH + 16), at = 0;
+	uintptr_t rip = (uintptr_t)context->uc_mcontext.gregs[REG_RIP];
+
+	while (at < count && (uintptr_t)all[at] != rip)
+		at++;
+	if (at > 0 && at < count)
+		atomic_store(&restorer, (uintptr_t)all[at - 1]);
+	chain->depth = 0;
+	for (bool exact = true; at < count && chain->depth < DEPTH; at++) {
+		uintptr_t pc = (uintptr_t)all[at];
+
+		chain->pc[chain->depth++] = pc - !exact;
+		exact = pc == atomic_load(&restorer);
+	}
+}
+
+static void compare(const ucontext_t *context)
+{
+	struct chain ours, theirs;
+	struct pyro_walk walk;
+	int saved = errno;
+	const struct pyro_snapshot *snapshot = pyro_modules_current();
+
+	ours.depth = pyro_unwind_signal(snapshot, context, stack_now, ours.pc,
+					DEPTH, &walk);
+	ours.stop = walk.stop;
+	their_chain(context, &theirs);
+	tally.last = ours;
+	atomic_fetch_add(&tally.walks, 1);
+
+	const struct pyro_map *top = pyro_snapshot_find(
+		snapshot, (uintptr_t)context->uc_mcontext.gregs[REG_RIP]);
+
+	if (in_module(top, "ld-linux"))
+		atomic_fetch_add(&tally.in_ld, 1);
+	if (in_module(top, "[vdso]"))
+		atomic_fetch_add(&tally.in_vdso, 1);
+	if (walk.signal_frame)
+		atomic_fetch_add(&tally.through_signal, 1);
+	if (walk.stop != PYRO_STOP_END)
+		atomic_fetch_add(&tally.incomplete, 1);
+	if (ours.depth == theirs.depth && walk.stop == PYRO_STOP_END &&
+	    memcmp(ours.pc, theirs.pc, ours.depth * sizeof(*ours.pc)) == 0)
+		atomic_fetch_add(&tally.equal, 1);
+	else
+		keep(&ours, &theirs);
+	errno = saved;
+}
+
+static void on_signal(int sig, siginfo_t *info, void *context)
+{
+	(void)sig;
+	(void)info;
+	compare(context);
+}
+
+static void install(int sig, void (*handler)(int, siginfo_t *, void *),
+		    int flags)
+{
+	struct sigaction action;
+
+	memset(&action, 0, sizeof(action));
+	action.sa_sigaction = handler;
+	action.sa_flags = SA_SIGINFO | flags;
+	assert_int_equal(sigaction(sig, &action, NULL), 0);
+}
+
+static void print_chain(const char *whose, const struct chain *chain)
+{
+	print_error("%s (%zu):\n", whose, chain->depth);
+	for (size_t i = 0; i < chain->depth && i < 30; i++)
+		print_error("  %012llx %s\n", (unsigned long long)chain->pc[i],
+			    name_of(chain->pc[i]));
+}
+
+static void reset(void)
+{
+	memset(&tally, 0, sizeof(tally));
+}
+
+/* At most so many of a million may disagree. */
+static void check_equal(const char *what, uint64_t at_least,
+			uint64_t per_million)
+{
+	uint64_t walks = atomic_load(&tally.walks);
+	uint64_t wrong = walks - atomic_load(&tally.equal);
+
+	print_message("%s: %llu walks, %llu not equal, %llu not complete\n",
+		      what, (unsigned long long)walks,
+		      (unsigned long long)wrong,
+		      (unsigned long long)atomic_load(&tally.incomplete));
+	assert_true(walks >= at_least);
+	if (wrong)
+		print_error("the first, which ended by \"%s\":\n",
+			    pyro_stop_name(tally.ours.stop));
+	if (wrong) {
+		print_chain("ours", &tally.ours);
+		print_chain("backtrace()", &tally.theirs);
+	}
+	assert_true(wrong * 1000000 <= per_million * walks);
+}
+
+/* --- a program of many shapes --- */
+
+static _Atomic uint64_t sink;
+
+static int by_value(const void *a, const void *b)
+{
+	const double *x = a, *y = b;
+
+	return (*x > *y) - (*x < *y);
+}
+
+static __attribute__((noinline)) void sort_some(uint64_t seed)
+{
+	double values[64];
+
+	for (int i = 0; i < 64; i++)
+		values[i] = sin((double)next_random(&seed));
+	qsort(values, 64, sizeof(*values), by_value);
+	atomic_fetch_add(&sink, (uint64_t)(values[5] * 100));
+}
+
+static __attribute__((noinline)) void print_some(uint64_t seed)
+{
+	char text[200];
+
+	snprintf(text, sizeof(text), "%g %s %llx", (double)seed / 7, "text",
+		 (unsigned long long)seed);
+	atomic_fetch_add(&sink, (uint64_t)strtod(text, NULL));
+}
+
+static __attribute__((noinline)) void allocate_some(uint64_t seed)
+{
+	char *p[16];
+
+	for (int i = 0; i < 16; i++) {
+		size_t size = next_random(&seed) % 3000 + 1;
+
+		p[i] = malloc(size);
+		memset(p[i], i, size);
+	}
+	for (int i = 0; i < 16; i++) {
+		atomic_fetch_add(&sink, (uint64_t)p[i][0]);
+		free(p[i]);
+	}
+}
+
+static __attribute__((noinline)) void alloca_some(size_t n)
+{
+	volatile char *bytes = alloca(n % 5000 + 1);
+
+	for (size_t i = 0; i < n % 5000; i += 512)
+		bytes[i] = (char)i;
+	print_some(n + (uint64_t)bytes[0]);
+}
+
+/* Realigned, and of unknown size: gcc keeps the caller's sp in memory (DRAP). */
+static __attribute__((noinline)) void realigned(size_t n)
+{
+	_Alignas(64) volatile char here[64];
+	volatile char *bytes = alloca(n % 900 + 1);
+
+	here[n % 64] = 1;
+	bytes[n % 900] = 2;
+	sort_some(n + (uint64_t)here[3] + (uint64_t)bytes[0]);
+}
+
+static __attribute__((noinline)) void copy_some(size_t n)
+{
+	static char from[70000], to[70000];
+
+	memcpy(to, from, n % sizeof(to));
+	memmove(to + 1, to, n % 60000);
+	atomic_fetch_add(&sink, strlen(from) + (uint64_t)to[n % 100]);
+}
+
+static __attribute__((noinline)) uint64_t recurse(unsigned depth, uint64_t x)
+{
+	if (depth == 0) {
+		switch (x % 6) {
+		case 0:
+			sort_some(x);
+			break;
+		case 1:
+			print_some(x);
+			break;
+		case 2:
+			allocate_some(x);
+			break;
+		case 3:
+			alloca_some(x);
+			break;
+		case 4:
+			realigned(x);
+			break;
+		default:
+			copy_some(x);
+		}
+		return x;
+	}
+	return recurse(depth - 1, x) * 3 + depth; /* not a tail call */
+}
+
+/* --- random points --- */
+
+static struct {
+	_Atomic bool stop;
+	pid_t tid;
+	uint64_t count;
+} interrupter;
+
+static void *interrupt(void *arg)
+{
+	uint64_t random = 7;
+
+	(void)arg;
+	while (atomic_load(&tally.walks) < interrupter.count) {
+		uint64_t before = atomic_load(&tally.walks);
+
+		syscall(SYS_tgkill, getpid(), interrupter.tid, SIGUSR1);
+		while (atomic_load(&tally.walks) == before)
+			sched_yield();
+		for (uint64_t n = next_random(&random) % 20000; n > 0; n--)
+			__asm__ volatile("");
+	}
+	atomic_store(&interrupter.stop, true);
+	return NULL;
+}
+
+static void run_until_stopped(void)
+{
+	uint64_t random = 4711;
+
+	while (!atomic_load(&interrupter.stop)) {
+		uint64_t x = next_random(&random);
+
+		atomic_fetch_add(&sink, recurse(x % 40, x >> 8));
+	}
+}
+
+static void test_random_points(void **state)
+{
+	pthread_t thread;
+
+	(void)state;
+	reset();
+	install(SIGUSR1, on_signal, 0);
+	stack_now = pyro_stack_of_main();
+	interrupter.tid = pyro_gettid();
+	interrupter.count = setting("UNWIND_POINTS", 20000);
+	atomic_store(&interrupter.stop, false);
+	assert_int_equal(pthread_create(&thread, NULL, interrupt, NULL), 0);
+	run_until_stopped();
+	pthread_join(thread, NULL);
+	check_equal("random points", interrupter.count, 100);
+}
+
+static void *sampled_thread(void *arg)
+{
+	(void)arg;
+	stack_now = pyro_stack_of_self(8 << 20, 4096);
+	interrupter.tid = pyro_gettid();
+	atomic_store(&interrupter.stop, false);
+
+	pthread_t thread;
+
+	if (pthread_create(&thread, NULL, interrupt, NULL) != 0)
+		abort();
+	run_until_stopped();
+	pthread_join(thread, NULL);
+	return NULL;
+}
+
+static void test_random_points_in_a_thread(void **state)
+{
+	pthread_t thread;
+	pthread_attr_t attr;
+
+	(void)state;
+	reset();
+	pthread_attr_init(&attr);
+	pthread_attr_setstacksize(&attr, 8 << 20);
+	interrupter.count = setting("UNWIND_POINTS", 20000) / 2;
+	assert_int_equal(pthread_create(&thread, &attr, sampled_thread, NULL),
+			 0);
+	pthread_join(thread, NULL);
+	pthread_attr_destroy(&attr);
+	check_equal("random points of a thread", interrupter.count, 100);
+}
+
+/* --- every instruction --- */
+
+#define STEP_BEGIN()                                                 \
+	__asm__ volatile("pushfq\n\torq $0x100, (%%rsp)\n\tpopfq" :: \
+				 : "memory", "cc")
+#define STEP_END()                                                     \
+	__asm__ volatile("pushfq\n\tandq $~0x100, (%%rsp)\n\tpopfq" :: \
+				 : "memory", "cc")
+
+static uint64_t steps_left;
+
+static void on_step(int sig, siginfo_t *info, void *raw)
+{
+	ucontext_t *context = raw;
+
+	(void)sig;
+	(void)info;
+	compare(context);
+	if (steps_left-- == 0) /* enough of it */
+		context->uc_mcontext.gregs[REG_EFL] &= ~0x100L;
+}
+
+/* -O2's red zone and the pushes above would meet in this function's frame. */
+static __attribute__((noinline)) void step_through(void (*fn)(uint64_t),
+						   uint64_t arg, uint64_t limit)
+{
+	volatile char frame[256];
+
+	frame[0] = frame[255] = 0;
+	steps_left = limit;
+	__asm__ volatile("" ::"r"(frame) : "memory");
+	STEP_BEGIN();
+	fn(arg);
+	STEP_END();
+	__asm__ volatile("" ::"r"(frame) : "memory");
+}
+
+static void step_case(const char *what, void (*fn)(uint64_t), uint64_t arg,
+		      uint64_t at_least)
+{
+	reset();
+	step_through(fn, arg, setting("UNWIND_STEPS", 60000));
+	check_equal(what, at_least, 0);
+}
+
+static void case_sort(uint64_t x)
+{
+	sort_some(x);
+}
+
+static void case_alloca(uint64_t x)
+{
+	alloca_some(x);
+}
+
+static void case_realigned(uint64_t x)
+{
+	realigned(x);
+}
+
+static void case_copy(uint64_t x)
+{
+	copy_some(x);
+}
+
+static void case_allocate(uint64_t x)
+{
+	allocate_some(x);
+}
+
+static void case_recursion(uint64_t x)
+{
+	recurse(60, x);
+}
+
+static void test_every_instruction(void **state)
+{
+	(void)state;
+	stack_now = pyro_stack_of_main();
+	install(SIGTRAP, on_step, 0);
+	step_case("qsort", case_sort, 3, 1000);
+	step_case("alloca", case_alloca, 4000, 1000);
+	step_case("realigned", case_realigned, 800, 1000);
+	step_case("malloc", case_allocate, 5, 1000);
+	step_case("recursion", case_recursion, 6, 1000);
+	for (uint64_t n = 1; n < 60000; n = n * 5 / 2 + 1)
+		step_case("memcpy", case_copy, n, 20);
+}
+
+/* The first call of a function through its lazy stub: ld.so's resolver tracks
+ * its frame by rbx. */
+static void call_for_the_first_time(uint64_t x)
+{
+	unsigned key = (unsigned)x;
+	size_t count = 1;
+
+	atomic_fetch_add(&sink, lfind(&key, &key, &count, sizeof(key),
+				      by_value) != NULL);
+}
+
+static void test_lazy_binding(void **state)
+{
+	(void)state;
+	if (getenv("LD_BIND_NOW"))
+		skip();
+	stack_now = pyro_stack_of_main();
+	install(SIGTRAP, on_step, 0);
+	step_case("lazy binding", call_for_the_first_time, 5, 500);
+	/* Was it lazy? The test program is linked with -z lazy. */
+	assert_true(atomic_load(&tally.in_ld) > 300);
+}
+
+static void ask_the_time(uint64_t x)
+{
+	struct timespec ts;
+
+	clock_gettime(CLOCK_MONOTONIC, &ts);
+	clock_gettime(CLOCK_REALTIME, &ts);
+	atomic_fetch_add(&sink, x + (uint64_t)ts.tv_nsec);
+}
+
+static void test_vdso(void **state)
+{
+	(void)state;
+	stack_now = pyro_stack_of_main();
+	install(SIGTRAP, on_step, 0);
+	ask_the_time(1);
+	step_case("vdso", ask_the_time, 1, 20);
+	assert_true(atomic_load(&tally.in_vdso) > 10);
+}
+
+/* A call that does not return is the last instruction of its function: what
+ * follows is another function, whose rule is another. */
+static jmp_buf back;
+
+void leave_for_good(void);
+void ends_in_call(uint64_t x);
+
+__attribute__((noinline, used)) void leave_for_good(void)
+{
+	volatile int n = 0;
+
+	for (int i = 0; i < 20; i++)
+		n += i;
+	STEP_END();
+	longjmp(back, 1);
+}
+
+__asm__(".text\n"
+	".type ends_in_call, @function\n"
+	"ends_in_call:\n"
+	".cfi_startproc\n"
+	"sub $40, %rsp\n"
+	".cfi_adjust_cfa_offset 40\n"
+	"call leave_for_good\n"
+	".cfi_endproc\n"
+	".size ends_in_call, . - ends_in_call\n"
+	".type follows_it, @function\n"
+	"follows_it:\n"
+	".cfi_startproc\n"
+	"ret\n"
+	".cfi_endproc\n"
+	".size follows_it, . - follows_it\n");
+
+static void test_call_at_the_end(void **state)
+{
+	static bool named;
+
+	(void)state;
+	stack_now = pyro_stack_of_main();
+	install(SIGTRAP, on_step, 0);
+	reset();
+	if (setjmp(back) == 0)
+		step_through(ends_in_call, 1, 1000);
+	check_equal("noreturn call", 50, 0);
+	/* And the frame has its own name, not that of what follows. */
+	for (size_t i = 0; i < tally.last.depth; i++) {
+		const char *name = name_of(tally.last.pc[i]);
+
+		named = named || strcmp(name, "ends_in_call") == 0;
+		assert_string_not_equal(name, "follows_it");
+	}
+	assert_true(named);
+}
+
+/* --- handlers inside handlers --- */
+
+static void on_inner(int sig)
+{
+	(void)sig;
+	step_through(case_copy, 50, 1000);
+}
+
+static void on_outer(int sig)
+{
+	(void)sig;
+	raise(SIGUSR2);
+}
+
+static void install_simple(int sig, void (*handler)(int), int flags)
+{
+	struct sigaction action;
+
+	memset(&action, 0, sizeof(action));
+	action.sa_handler = handler;
+	action.sa_flags = flags;
+	assert_int_equal(sigaction(sig, &action, NULL), 0);
+}
+
+static void test_signal_frames(void **state)
+{
+	static const struct {
+		const char *what;
+		int outer, inner;
+	} cases[] = {
+		{"signal in signal", 0, 0},
+		{"altstack", 0, SA_ONSTACK},
+		{"signal on altstack from altstack", SA_ONSTACK, SA_ONSTACK},
+	};
+	size_t size = 256 << 10;
+	stack_t ss = {.ss_sp = pyro_pages_alloc(size), .ss_size = size};
+
+	(void)state;
+	stack_now = pyro_stack_of_main();
+	assert_int_equal(sigaltstack(&ss, NULL), 0);
+	install(SIGTRAP, on_step, 0);
+	for (size_t i = 0; i < PYRO_COUNT_OF(cases); i++) {
+		install_simple(SIGUSR1, on_outer, cases[i].outer);
+		install_simple(SIGUSR2, on_inner, cases[i].inner);
+		reset();
+		raise(SIGUSR1);
+		check_equal(cases[i].what, 20, 0);
+		assert_int_equal(atomic_load(&tally.through_signal),
+				 atomic_load(&tally.walks));
+	}
+	ss.ss_flags = SS_DISABLE;
+	sigaltstack(&ss, NULL);
+	pyro_pages_free(ss.ss_sp, size);
+}
+
+/* A stack that nobody knows the bounds of. */
+static ucontext_t outside, coroutine;
+
+static void in_coroutine(void)
+{
+	step_through(case_copy, 70, 1000);
+	swapcontext(&coroutine, &outside);
+}
+
+static void test_coroutine(void **state)
+{
+	size_t size = 64 << 10;
+	char *pages = pyro_pages_alloc(size);
+
+	(void)state;
+	stack_now = pyro_stack_of_main();
+	install(SIGTRAP, on_step, 0);
+	reset();
+	getcontext(&coroutine);
+	coroutine.uc_stack.ss_sp = pages;
+	coroutine.uc_stack.ss_size = size;
+	makecontext(&coroutine, in_coroutine, 0);
+	swapcontext(&outside, &coroutine);
+	check_equal("coroutine", 20, 0);
+	pyro_pages_free(pages, size);
+}
+
+/* --- registers that make no sense --- */
+
+#define WORDS 8192
+
+static uint64_t random_code(uint64_t *random)
+{
+	const struct pyro_snapshot *s = pyro_modules_current();
+	const struct pyro_map *map = &s->map[next_random(random) % s->count];
+
+	return map->lo + next_random(random) % (map->hi - map->lo + 2);
+}
+
+static uint64_t random_value(uint64_t *random, const uint64_t *words)
+{
+	uint64_t base = (uint64_t)(uintptr_t)words;
+	uint64_t x = next_random(random);
+
+	switch (x >> 60) {
+	case 0:
+	case 1:
+	case 2:
+	case 3:
+		return random_code(random);
+	case 4:
+	case 5:
+	case 6:
+	case 7:
+	case 8: /* in the stack, mostly aligned */
+		return base + x % (WORDS * 8) / 8 * 8;
+	case 9: /* around its ends */
+		return base + (x & 1 ? WORDS * 8 : 0) + (x >> 1) % 64 - 32;
+	case 10:
+		return base + x % (WORDS * 8);
+	case 11:
+		return (x >> 8) % 4096;
+	case 12:
+		return UINT64_MAX - (x >> 8) % 4096;
+	case 13: /* not canonical */
+		return (x << 8) | UINT64_C(0x7000000000000000);
+	case 14:
+		return x >> 17; /* user space, mostly unmapped */
+	default:
+		return x;
+	}
+}
+
+static void random_context(ucontext_t *context, uint64_t *random,
+			   const uint64_t *words)
+{
+	for (int i = 0; i < NGREG; i++)
+		context->uc_mcontext.gregs[i] =
+			(greg_t)random_value(random, words);
+	if (next_random(random) % 4)
+		context->uc_mcontext.gregs[REG_RIP] =
+			(greg_t)random_code(random);
+	if (next_random(random) % 4)
+		context->uc_mcontext.gregs[REG_RSP] =
+			(greg_t)(uintptr_t)&words[next_random(random) % WORDS];
+}
+
+static void test_random_registers(void **state)
+{
+	uint64_t rounds = setting("UNWIND_CONTEXTS", 1000000);
+	uint64_t random = 31337, ends = 0;
+	/* Nothing is mapped around it. */
+	char *guarded = mmap(NULL, WORDS * 8 + 8192, PROT_NONE,
+			     MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	uint64_t *words = (uint64_t *)(void *)(guarded + 4096);
+	struct pyro_stack known = {(uintptr_t)words,
+				   (uintptr_t)(words + WORDS)};
+	uint64_t pc[DEPTH + 1];
+	ucontext_t context;
+
+	(void)state;
+	assert_int_equal(mprotect(words, WORDS * 8, PROT_READ | PROT_WRITE), 0);
+	memset(&context, 0, sizeof(context));
+	for (uint64_t i = 0; i < rounds; i++) {
+		struct pyro_walk walk;
+		size_t max = i % 8 ? DEPTH : next_random(&random) % DEPTH;
+
+		if (i % 5000 == 0)
+			for (size_t k = 0; k < WORDS; k++)
+				words[k] = random_value(&random, words);
+		random_context(&context, &random, words);
+		pc[max] = 0x5a5a5a5a;
+
+		size_t depth = pyro_unwind_signal(
+			pyro_modules_current(), &context,
+			i % 2 ? known : (struct pyro_stack){0, 0}, pc, max,
+			&walk);
+
+		assert_true(depth <= max);
+		assert_true(walk.stop < PYRO_STOP_COUNT);
+		assert_int_equal(pc[max], 0x5a5a5a5a);
+		ends += walk.stop == PYRO_STOP_END;
+	}
+	print_message("random registers: %llu contexts, %llu said complete\n",
+		      (unsigned long long)rounds, (unsigned long long)ends);
+	munmap(guarded, WORDS * 8 + 8192);
+}
+
+/* Real registers with one of them off by a little, on the real stack. */
+static uint64_t near_left;
+
+static void on_near(int sig, siginfo_t *info, void *raw)
+{
+	static uint64_t random = 99;
+	ucontext_t context = *(ucontext_t *)raw;
+	static const int which[] = {REG_RIP, REG_RSP, REG_RBP, REG_RBX};
+	uint64_t pc[DEPTH];
+	struct pyro_walk walk;
+
+	(void)sig;
+	(void)info;
+	for (int i = 0; i < 20; i++) {
+		greg_t *reg = &context.uc_mcontext.gregs[which[i % 4]];
+		greg_t saved = *reg;
+
+		*reg += (greg_t)(next_random(&random) % 512) - 256;
+		/* The promise holds for the live sp and above. */
+		if (context.uc_mcontext.gregs[REG_RSP] <
+		    ((ucontext_t *)raw)->uc_mcontext.gregs[REG_RSP])
+			context.uc_mcontext.gregs[REG_RSP] =
+				((ucontext_t *)raw)->uc_mcontext.gregs[REG_RSP];
+		pyro_unwind_signal(pyro_modules_current(), &context, stack_now,
+				   pc, DEPTH, &walk);
+		*reg = saved;
+	}
+	if (near_left-- == 0)
+		((ucontext_t *)raw)->uc_mcontext.gregs[REG_EFL] &= ~0x100L;
+}
+
+static void test_nearly_right_registers(void **state)
+{
+	(void)state;
+	stack_now = pyro_stack_of_main();
+	install(SIGTRAP, on_near, 0);
+	near_left = 5000;
+	step_through(case_sort, 3, 0);
+	near_left = 5000;
+	step_through(case_realigned, 3, 0);
+}
+
+/* --- what the handler needs of a stack --- */
+
+static _Atomic uintptr_t entry_sp;
+
+static void on_probe(int sig, siginfo_t *info, void *context)
+{
+	(void)sig;
+	(void)info;
+	(void)context;
+	/* above the saved rbp and the return address */
+	atomic_store(&entry_sp, (uintptr_t)__builtin_frame_address(0) + 16);
+}
+
+static size_t count_records;
+
+static void count_record(void *arg, const struct pyro_record *record)
+{
+	(void)arg;
+	count_records++;
+	assert_true(record->depth > 3);
+}
+
+static void test_stack_of_the_handler(void **state)
+{
+	size_t size = 64 << 10;
+	unsigned char *paint = pyro_pages_alloc(size);
+	stack_t ss = {.ss_sp = paint, .ss_size = size};
+	size_t lowest = 0;
+
+	(void)state;
+	assert_int_equal(pyro_on_init(), 0);
+	assert_int_equal(pyro_slots_init(256), 0);
+	assert_int_equal(pyro_registry_init(), 0);
+	assert_int_equal(pyro_cpu_start(1000), 0);
+	assert_int_equal(sigaltstack(&ss, NULL), 0);
+	install(SIGUSR1, on_probe, SA_ONSTACK);
+	raise(SIGUSR1);
+
+	struct pyro_thread *t = pyro_registry_claim(PYRO_THREAD_LIVE);
+
+	memset(paint, 0xa5, size);
+	t->stack = pyro_stack_of_main();
+	pyro_on_set(PYRO_ON_YES);
+	assert_true(pyro_cpu_arm(t, pyro_gettid()));
+
+	double began = now_s();
+
+	while (count_records < 50 && now_s() - began < 30) {
+		for (int i = 0; i < 100; i++)
+			recurse(30, sink);
+		pyro_slots_sweep(count_record, NULL);
+	}
+	pyro_cpu_disarm(t);
+	assert_true(count_records >= 50);
+	while (paint[lowest] == 0xa5)
+		lowest++;
+
+	size_t used = atomic_load(&entry_sp) - (uintptr_t)(paint + lowest);
+
+	print_message("the handler used %zu bytes of stack in %zu samples\n",
+		      used, count_records);
+#ifdef __OPTIMIZE__
+	assert_true(used <= 512);
+#endif
+	assert_true(used > 64); /* or it did not run there */
+	pyro_on_set(PYRO_ON_NO);
+	ss.ss_flags = SS_DISABLE;
+	sigaltstack(&ss, NULL);
+	pyro_pages_free(paint, size);
+	pyro_slots_free();
+}
+
+static int set_up(void **state)
+{
+	void *first[4];
+
+	(void)state;
+	backtrace(first, 4); /* loads libgcc_s */
+	modules = pyro_modules_new(NULL);
+	return modules && pyro_modules_refresh(modules) == 1 ? 0 : -1;
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_lazy_binding),
+		cmocka_unit_test(test_random_points),
+		cmocka_unit_test(test_random_points_in_a_thread),
+		cmocka_unit_test(test_every_instruction),
+		cmocka_unit_test(test_vdso),
+		cmocka_unit_test(test_call_at_the_end),
+		cmocka_unit_test(test_signal_frames),
+		cmocka_unit_test(test_coroutine),
+		cmocka_unit_test(test_random_registers),
+		cmocka_unit_test(test_nearly_right_registers),
+		cmocka_unit_test(test_stack_of_the_handler),
+	};
+
+	alarm((unsigned)setting("UNWIND_SECONDS", 150));
+	return cmocka_run_group_tests(tests, set_up, NULL);
+}
