@@ -34,7 +34,13 @@ static int make_in(const char *base, char path[PATH_MAX])
 		return -errno;
 	if (snprintf(path, PATH_MAX, "%s/pyro-XXXXXX", real) >= PATH_MAX)
 		return -ENAMETOOLONG;
-	return mkdtemp(path) ? 0 : -errno;
+	if (!mkdtemp(path))
+		return -errno;
+	/* Servers that root starts become somebody else, who may write here
+	 * too then, as in /tmp, but neither list nor touch the others' files. */
+	if (geteuid() == 0)
+		chmod(path, 01733);
+	return 0;
 }
 
 int pyro_drops_make(char path[PATH_MAX])

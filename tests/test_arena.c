@@ -197,13 +197,8 @@ static int starve(void *arg)
 static void test_no_memory(void **state)
 {
 	(void)state;
-#if defined(__SANITIZE_ADDRESS__)
-	skip();
-#elif defined(__has_feature)
-#if __has_feature(address_sanitizer)
-	skip();
-#endif
-#endif
+	if (UNDER_ASAN)
+		skip();
 	assert_int_equal(in_child(starve, NULL), 0);
 }
 

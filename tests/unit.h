@@ -16,6 +16,18 @@
 #include <time.h>
 #include <unistd.h>
 
+/* AddressSanitizer: no limits of the address space, and stacks of its own. */
+#if defined(__SANITIZE_ADDRESS__)
+#define UNDER_ASAN 1
+#elif defined(__has_feature)
+#if __has_feature(address_sanitizer)
+#define UNDER_ASAN 1
+#endif
+#endif
+#ifndef UNDER_ASAN
+#define UNDER_ASAN 0
+#endif
+
 /* Whole seconds: tests assert on nothing finer. */
 static inline double now_s(void)
 {

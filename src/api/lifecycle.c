@@ -24,7 +24,9 @@
 #include "source/hook.h"
 #include "transport/http.h"
 
-#define EXIT_MS 2000
+/* Together two seconds. */
+#define EXIT_MS 1700
+#define HALT_MS 300
 #define EXIT_FAILED_MS 200
 #define FATAL_MS 1000
 #define CHILD_AGE_NS (100 * PYRO_NS_PER_MS)
@@ -149,8 +151,12 @@ static void at_exit(void)
 			return;
 		pyro_lifecycle_revive();
 	}
-	if (s->modules)
-		pyro_session_end(EXIT_MS, EXIT_FAILED_MS);
+	if (!s->modules)
+		return;
+	pyro_session_end(EXIT_MS, EXIT_FAILED_MS);
+	/* A transfer that goes on would find the TLS library gone. */
+	if (s->uploader)
+		pyro_uploader_halt(s->uploader, HALT_MS);
 }
 
 /* Handlers run in reverse order: one that was registered before the TLS library

@@ -283,6 +283,11 @@ static size_t walk_all(struct walker *w, uint64_t *pc, size_t max,
 			walk->stop = PYRO_STOP_DEPTH;
 			return depth;
 		}
+		/* What a coroutine's first function would return to. */
+		if (w->regs.pc == 0 && !w->interrupted) {
+			walk->stop = PYRO_STOP_GAP;
+			return depth;
+		}
 		pc[depth++] = w->regs.pc - (w->interrupted ? 0 : 1);
 		walk->stop = step(w, walk, &done);
 		if (done || walk->stop != PYRO_STOP_END)

@@ -33,7 +33,8 @@ static bool read_header(const struct pyro_elf *elf, const Elf64_Phdr *phdr,
 	unsigned char *data;
 	size_t len = pyro_min(pyro_elf_room(elf, phdr->p_vaddr), 16);
 
-	if (pyro_elf_read_vaddr(elf, phdr->p_vaddr, len, &data) != 0)
+	if (len == 0 ||
+	    pyro_elf_read_vaddr(elf, phdr->p_vaddr, len, &data) != 0)
 		return false;
 
 	struct pyro_cfi_input in = {

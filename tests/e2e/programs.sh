@@ -28,7 +28,7 @@ names=("$@")
 # inspect NAME MODULE COMPLETE: the profile in NAME.pb.gz
 inspect()
 {
-	/usr/bin/python3 "$here/programs.py" "$1" "$1.pb.gz" "$2" 100 "$3" ||
+	/usr/bin/python3 "$here/programs.py" "$1" "$1.pb.gz" "$2" 500 "$3" ||
 		failed=1
 }
 
@@ -69,31 +69,31 @@ awk 'BEGIN {
 
 cat >work.sql <<'EOF2'
 CREATE TABLE t(id INTEGER PRIMARY KEY, k INT, s TEXT);
-WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 400000)
+WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 1200000)
 INSERT INTO t SELECT i, i * 7919 % 10007, printf('%08x', i * 2654435761) FROM n;
 CREATE INDEX by_k ON t(k, s);
 SELECT count(*), max(s), min(s) FROM t;
 SELECT k % 10, count(*), sum(length(s)), max(s) FROM t WHERE s LIKE '%a%'
 GROUP BY 1 ORDER BY 1;
-SELECT count(*) FROM t a JOIN t b ON a.k = b.k AND a.s < b.s WHERE a.id < 60000;
+SELECT count(*) FROM t a JOIN t b ON a.k = b.k AND a.s < b.s WHERE a.id < 500000;
 SELECT upper(s) FROM t ORDER BY substr(s, 5), s DESC LIMIT 20;
 EOF2
 same sqlite3 libsqlite3 0.999 sqlite3 -batch :memory: ".read work.sql"
 
 cat >work.lua <<'EOF2'
 local function fib(n) if n < 2 then return n end return fib(n - 1) + fib(n - 2) end
-print(fib(32))
+print(fib(36))
 local t = {}
-for i = 1, 300000 do t[i] = (i * 7919) % 100003 end
+for i = 1, 1000000 do t[i] = (i * 7919) % 100003 end
 table.sort(t)
 local words = {}
-for i = 1, 200000 do
+for i = 1, 800000 do
 	local w = string.format("%x-%d", i * 31, t[i])
 	words[#words + 1] = w:gsub("(%d)", "<%1>"):upper()
 end
 print(#table.concat(words, ","))
 EOF2
-same lua5.4 liblua 0.999 lua5.4 work.lua
+same lua5.4 lua5.4 0.999 lua5.4 work.lua
 
 cat >work.py <<'EOF2'
 import collections, json, re
@@ -101,15 +101,15 @@ words = collections.Counter()
 for line in open("text"):
     words.update(re.findall("[a-m]+", line))
 print(words.most_common(10))
-data = [{"i": i, "s": str(i * i), "l": list(range(i % 10))} for i in range(60000)]
+data = [{"i": i, "s": str(i * i), "l": list(range(i % 10))} for i in range(250000)]
 print(hash(tuple(len(json.dumps(d, sort_keys=True)) for d in data)))
-print(sum(sorted(i * 7919 % 100003 for i in range(300000))[::7]))
+print(sum(sorted(i * 7919 % 100003 for i in range(1500000))[::7]))
 class Node:
     def __init__(self, depth):
         self.next = [Node(depth - 1) for _ in range(2)] if depth else []
     def count(self):
         return 1 + sum(n.count() for n in self.next)
-print(Node(16).count())
+print(Node(20).count())
 EOF2
 same python3 python3 0.999 /usr/bin/python3 work.py
 
@@ -123,13 +123,13 @@ while (<$in>) {
 my @top = (sort { $count{$b} <=> $count{$a} || $a cmp $b } keys %count)[0 .. 9];
 print join(",", map { "$_=$count{$_}" } @top), "\n";
 my $x = 0;
-$x = ($x * 31 + $_) % 1000003 for 1 .. 4000000;
+$x = ($x * 31 + $_) % 1000003 for 1 .. 45000000;
 print "$x\n";
 EOF2
 same perl perl 0.999 perl work.pl
 
 same xz liblzma 0.999 xz -5 -c text
-same gzip gzip 0.999 gzip -9 -c text
+same gzip gzip 0.999 gzip -9 -c text text text text text text text text
 
 # Output to the terminal, figures of speed: not the same twice.
 if wanted openssl; then
@@ -140,31 +140,36 @@ if wanted openssl; then
 		-in text -out rec.enc 2>err || fail "openssl enc: $? $(cat err)"
 	cmp -s plain.enc rec.enc || fail "openssl enc: another result"
 	timeout 120 "$pyro" record -q --rate 250 -o openssl.pb.gz -- openssl \
-		speed -seconds 1 -bytes 4096 sha256 aes-256-gcm rsa2048 \
+		speed -seconds 1 -bytes 4096 sha256 aes-256-cbc rsa2048 \
 		>out 2>err || fail "openssl speed: $?"
 	grep -q '^rsa 2048' out || fail "openssl speed: $(tail -n 3 err)"
 	# Written by hand in assembler, some of it without a word on its frames.
 	inspect openssl libcrypto 0.95
 fi
 
-# 300 commits of 20 files, by git's own import.
+# 600 commits, each of 7 of 20 files of 300 lines, by git's own import.
 awk 'BEGIN {
 	srand(2)
-	for (c = 1; c <= 300; c++) {
+	for (c = 1; c <= 600; c++) {
 		print "commit refs/heads/main\ncommitter A <a@b> " 1e9 + c " +0000"
 		print "data 2\nc\n"
 		for (f = 1 + c % 3; f <= 20; f += 3) {
-			for (l = 0; l < 4; l++)
-				body[f] = body[f] int(rand() * 1e6) * 7919 "\n" \
-					substr(body[f], 1, 30 * rand())
-			print "M 644 inline file" f "\ndata " length(body[f])
-			print body[f]
+			body = ""
+			for (l = 0; l < 300; l++) {
+				if (c < 4 || rand() < 0.05)
+					line[f, l] = int(rand() * 1e6) * 7919 \
+						" and " int(rand() * 100)
+				body = body line[f, l] "\n"
+			}
+			print "M 644 inline file" f "\ndata " length(body)
+			print body
 		}
 	}
 }' >import
 git init -q -b main repo 2>/dev/null
 git -C repo fast-import --quiet <import
-same git git 0.999 git -C repo log -p --stat -w --find-copies-harder main
+same git git 0.999 git -C repo log -p --stat -w --word-diff=color \
+	--patience main
 # Threads, renames of files: the pack's content is what counts.
 if wanted git; then
 	"$pyro" record -q -o repack.pb.gz -- git -C repo repack -a -d -f -q \

@@ -159,7 +159,7 @@ func TestHarness(t *testing.T) {
 		}
 	})
 	t.Run("wrong_numbers_are_seen", func(t *testing.T) {
-		p := checkProfile(t, made).Profile
+		p := checkProfile(t, made)
 		cpu := &profile.Profile{SampleType: p.SampleType, Sample: p.Sample}
 		wrong := map[string]float64{"work_50": 0.53}
 		if checkShares(cpu, cpu, wrong) == nil {
@@ -178,7 +178,7 @@ func TestHarness(t *testing.T) {
 			t.Fatal(err)
 		}
 		rows := goTop(t, file)
-		known := table(checkProfile(t, made).Profile, 1)
+		known := table(checkProfile(t, made), 1)
 		for name, want := range known {
 			got := rows[name]
 			if int64(got.flat) != want.flat ||

@@ -25,19 +25,9 @@ const (
 	maxSamples = 16000
 )
 
-// A profile as it came, with what google/pprof made of it.
-type checked struct {
-	*profile.Profile
-	raw *googlev1.Profile
-}
-
-func (c checked) timeText() string {
-	return time.Unix(0, c.TimeNanos).String()
-}
-
 // checkProfile reads a profile, gzipped or not, and reports all that is wrong
 // in it, apart from its numbers.
-func checkProfile(t *testing.T, data []byte) checked {
+func checkProfile(t *testing.T, data []byte) *profile.Profile {
 	t.Helper()
 	if bytes.HasPrefix(data, []byte{0x1f, 0x8b}) {
 		data = gunzip(t, data)
@@ -62,7 +52,7 @@ func checkProfile(t *testing.T, data []byte) checked {
 	checkSamples(t, parsed)
 	checkMappings(t, parsed)
 	checkNames(t, parsed)
-	return checked{parsed, raw}
+	return parsed
 }
 
 func checkStrings(t *testing.T, raw *googlev1.Profile) {

@@ -52,7 +52,7 @@ func TestRecord(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			p := checkProfile(t, data).Profile
+			p := checkProfile(t, data)
 			if total(p, 1) < int64(time.Second) {
 				t.Errorf("%v of CPU time",
 					time.Duration(total(p, 1)))
@@ -86,7 +86,7 @@ func TestRecord(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		p := checkProfile(t, data).Profile
+		p := checkProfile(t, data)
 		if sum := total(p, 1); sum > int64(100*time.Millisecond) {
 			t.Errorf("%v of CPU time", time.Duration(sum))
 		}

@@ -7,6 +7,7 @@ package pyroscope
 import (
 	"bytes"
 	"compress/gzip"
+	"fmt"
 	"io"
 	"net/http"
 	"net/http/httptest"
@@ -121,7 +122,7 @@ func (w *wire) check(t *testing.T) {
 		}
 		got := checkProfile(t, data)
 		// Equal labels and times make a profile a replica, which goes.
-		id := labels.String() + got.timeText()
+		id := fmt.Sprint(labels, got.TimeNanos)
 		if times[id] {
 			t.Errorf("two profiles with %s", id)
 		}
