@@ -29,6 +29,7 @@ END
 # section KIND NAME FILE SECTION: the kind's byte and the section's bytes
 section() {
 	objcopy --dump-section "$4=$work/section" "$3" "$work/copy"
+	# shellcheck disable=SC2059
 	{ printf "\\$(printf %03o "$1")"; cat "$work/section"; } \
 		> "fuzz/corpus/cfi/$2"
 }

@@ -398,8 +398,8 @@ static void test_compiled(void **state)
 		"-Os -fcf-protection",
 		"-O2 -Wl,-z,lazy -fplt",
 		"-O2 -Wl,--no-eh-frame-hdr",
-		"-O2 -g -nostdlib -fno-asynchronous-unwind-tables "
-		"-fno-unwind-tables",
+		("-O2 -g -nostdlib -fno-asynchronous-unwind-tables "
+		 "-fno-unwind-tables"),
 	};
 	char path[128];
 	char *dir = make_dir();

@@ -167,7 +167,7 @@ static void test_own_process(void **state)
 	assert_true(self->build_id.len > 0);
 	assert_true(is_called(m, (const void *)(uintptr_t)test_own_process,
 			      "test_own_process"));
-	assert_false(self->table == NULL);
+	assert_non_null(self->table);
 	assert_true(pyro_modules_bytes(m) > self->table->bytes);
 	assert_null(module_of(m, &self));
 	assert_null(pyro_modules_get(m, 0));

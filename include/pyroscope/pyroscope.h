@@ -216,16 +216,17 @@ PYROSCOPE_API int pyroscope_flush(uint32_t timeout_ms);
  * Threads: any. Signal handlers: no. */
 PYROSCOPE_API int pyroscope_set_app_name(const char *name);
 
-/* Profile this forked child from now on.
+/* Send the profiles of this forked child from now on.
  *
- * A child of a profiled process is itself profiled, with its process number in
- * the label pid, from the time it has lived for 100 ms and starts a thread;
- * one that calls exec is followed only under the pyro command. A child that
- * never starts a thread, like a worker of a pre-forking server, calls this
- * once after fork() returns 0.
+ * A child of a profiled process is profiled by itself, under the same name with
+ * its process number in the label pid. It begins to send when it has lived for
+ * 100 ms and then makes a blocking call, starts a thread or exits: samples of
+ * one that only computes wait in a small pool, and what does not fit is counted
+ * as lost. Such a child calls this once after fork() returned 0. (One that calls
+ * exec is followed under the pyro command only.)
  *
- * Does nothing in a process that is no such child, or is already profiled. Do
- * not call it between vfork() and exec.
+ * Does nothing in a process that is no such child or already sends. Do not call
+ * it between vfork() and exec.
  *
  * Threads: any. Signal handlers: no. */
 PYROSCOPE_API void pyroscope_fork_child(void);

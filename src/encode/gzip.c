@@ -13,6 +13,8 @@
 
 #include "base/arena.h"
 
+/* On real profiles level 6 is 0 to 12 % smaller and takes two to seven times as
+ * long, of the profiled program's CPU time. */
 #define LEVEL 1
 
 /* In front of what libdeflate gets; keeps it 16-aligned. */

@@ -15,7 +15,8 @@
 int pyro_pprof_write(const struct pyro_profile *profile, struct pyro_buf *out);
 
 /* The same within the limits above: trims the lightest samples into
- * "[trimmed]" until it fits. Sets *trimmed to how many went (may be NULL). */
+ * "[trimmed]" until it fits. Sets *trimmed to how many went (may be NULL).
+ * 0, -EFBIG when not even "[trimmed]" alone fits (comments), or -errno. */
 int pyro_pprof_write_limited(const struct pyro_profile *profile,
 			     struct pyro_buf *out, size_t *trimmed);
 

@@ -11,7 +11,8 @@ struct pyro_series_label {
 };
 
 /* Append the message: one series of these labels with one raw profile (pprof
- * bytes, gzipped or not). 0 or -ENOMEM. Values are made valid UTF-8. */
+ * bytes, gzipped or not). 0 or -ENOMEM. Names and values are made valid UTF-8
+ * and cut where the server would refuse them: 1024 and 2048 bytes. */
 int pyro_push_write(const struct pyro_series_label *labels, size_t label_count,
 		    const unsigned char *pprof, size_t pprof_len,
 		    struct pyro_buf *out);

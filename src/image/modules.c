@@ -67,9 +67,9 @@ void pyro_modules_free(struct pyro_modules *modules)
 		pyro_symbols_free(modules->entry[i]->pub.symbols);
 	}
 	pyro_pages_free(modules->kept,
-			modules->kept_cap * sizeof(*modules->kept));
+			modules->kept_cap * sizeof(struct pyro_snapshot *));
 	pyro_pages_free(modules->entry,
-			modules->entry_cap * sizeof(*modules->entry));
+			modules->entry_cap * sizeof(struct entry *));
 	pyro_loads_free(&modules->loads);
 	pyro_arena_free(&modules->arena);
 	pyro_pages_free(modules, sizeof(*modules));
@@ -115,8 +115,9 @@ static struct entry *add_entry(struct pyro_modules *m,
 	if (m->entry_count >= PYRO_MODULE_MAX)
 		return NULL;
 
-	struct entry **grown = pyro_array_grow(
-		m->entry, &m->entry_cap, m->entry_count + 1, sizeof(*grown));
+	struct entry **grown =
+		pyro_array_grow(m->entry, &m->entry_cap, m->entry_count + 1,
+				sizeof(struct entry *));
 	struct entry *e = pyro_arena_alloc(&m->arena, sizeof(*e));
 	char *path = pyro_arena_strndup(&m->arena, o->path, strlen(o->path));
 
@@ -266,8 +267,9 @@ static int publish(struct pyro_modules *m, const struct maps *maps)
 {
 	size_t bytes = sizeof(struct pyro_snapshot) +
 		       maps->count * sizeof(struct pyro_map);
-	struct pyro_snapshot **kept = pyro_array_grow(
-		m->kept, &m->kept_cap, m->kept_count + 1, sizeof(*kept));
+	struct pyro_snapshot **kept =
+		pyro_array_grow(m->kept, &m->kept_cap, m->kept_count + 1,
+				sizeof(struct pyro_snapshot *));
 
 	if (!kept)
 		return -ENOMEM;

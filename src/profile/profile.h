@@ -114,7 +114,9 @@ static inline const char *pyro_profile_text(const struct pyro_profile *profile,
 	return pyro_strings_get(&profile->strings, string);
 }
 
-/* Each returns the id of an equal one, or of a new one; 0 on failure. */
+/* Each returns the id of an equal one, or of a new one; 0 on failure. Mappings
+ * are equal if their ranges and build IDs are, or without build ID their
+ * filenames; the has_ flags of equal ones are and-ed. */
 uint32_t pyro_profile_mapping(struct pyro_profile *profile,
 			      const struct pyro_mapping *mapping);
 uint32_t pyro_profile_function(struct pyro_profile *profile,

@@ -65,7 +65,7 @@ one()
 			fail "$what: link without the library"
 		same "$what" "$base" "$@"
 	fi
-	(cd "$work" && timeout 20 ./program >output 2>errors) ||
+	(cd "$work" && timeout -k 5 20 ./program >output 2>errors) ||
 		fail "$what: run: $(cat "$work/errors")"
 	[ "$(tail -n 1 "$work/output")" = few ] || fail "$what: output"
 	rows=$((rows + 1))

@@ -32,7 +32,7 @@ row()
 		cmake --build "$dir" >>"$work/log" 2>&1 ||
 		fail "$configuration $*: $(cat "$work/log")"
 	for program in consumer consumer_cxx; do
-		[ "$(timeout 20 "$dir/$program")" = "$wanted" ] ||
+		[ "$(timeout -k 5 20 "$dir/$program")" = "$wanted" ] ||
 			fail "$configuration $*: $program is not $wanted"
 		if [ "$wanted" = off ]; then
 			! readelf -d "$dir/$program" | grep -q libpyroscope ||
@@ -44,7 +44,7 @@ row()
 				fail "$configuration $*: links no library"
 		fi
 	done
-	[ "$(timeout 20 "$dir/consumer_static")" = on ] ||
+	[ "$(timeout -k 5 20 "$dir/consumer_static")" = on ] ||
 		fail "$configuration: static"
 }
 
@@ -61,11 +61,11 @@ export PKG_CONFIG_PATH=$pc
 libdir=$(dirname "$pc")
 gcc "$source_dir/tests/consumer/main.c" -o "$work/shared" \
 	$(pkg-config --cflags --libs pyroscope) -Wl,-rpath,"$libdir"
-[ "$(timeout 20 "$work/shared")" = on ] || fail "pkg-config: shared"
+[ "$(timeout -k 5 20 "$work/shared")" = on ] || fail "pkg-config: shared"
 gcc "$source_dir/tests/consumer/main.c" -o "$work/static" \
 	$(pkg-config --cflags pyroscope) "$libdir/libpyroscope.a" \
 	$(pkg-config --libs --static pyroscope | sed 's/-lpyroscope//')
-[ "$(timeout 20 "$work/static")" = on ] || fail "pkg-config: static"
+[ "$(timeout -k 5 20 "$work/static")" = on ] || fail "pkg-config: static"
 grep -q "^Version: $(sed -n 's/.*VERSION_STRING "\(.*\)"/\1/p' \
 	"$prefix/include/pyroscope/pyroscope.h")$" "$pc/pyroscope.pc" ||
 	fail "pkg-config: version"

@@ -1,0 +1,44 @@
+# SPDX-License-Identifier: Apache-2.0
+"""_profile.py - one number or word about some profiles
+
+    _profile.py EXPRESSION FILE...
+
+The expression is Python's and may use the functions below.
+"""
+import sys
+
+import pprof
+
+profiles = [pprof.load(path) for path in sys.argv[2:]]
+
+
+def samples():
+    return [s for p in profiles for s in p.sampled()]
+
+
+def ticks(function=""):
+    """Ticks of stacks of code, or of those that this function is in."""
+    return sum(s.values[0] for s in samples()
+               if not function or any(f.name == function for f in s.frames))
+
+
+def incomplete():
+    return sum(p.incomplete()[0] for p in profiles)
+
+
+def seconds():
+    return sum(p.total() for p in profiles) / 1e9
+
+
+def mixed(caller, alien):
+    """Ticks of stacks with caller and with a name that begins with alien."""
+    return sum(s.values[0] for s in samples()
+               if any(f.name == caller for f in s.frames) and
+               any(f.name.startswith(alien) for f in s.frames))
+
+
+def files():
+    return len(profiles)
+
+
+print(eval(sys.argv[1]))

@@ -1,0 +1,78 @@
+#!/bin/bash
+# SPDX-License-Identifier: Apache-2.0
+# harm.sh - a program sampled 1000 times a second notices nothing: errno, calls
+# that wait, its own signal handlers, its threads' ends, its limits
+. "$(dirname "$0")/_life.sh"
+
+harm=$programs/harm
+
+for how in linked preloaded; do
+	run $how "$harm" errno 1
+	succeeded "errno, $how"
+	has_samples "errno, $how" 200 keep_errno
+
+	run $how "$harm" eintr 2
+	succeeded "no EINTR, $how"
+	has_samples "no EINTR, $how" 200
+
+	run $how "$harm" handlers-before 1
+	# Preloaded, the library was there first: it has to move.
+	[ $how = linked ] && lines=0 || lines=-
+	[ $how = linked ] && {
+		succeeded "handlers of the program's own, $how" $lines
+		has_samples "handlers of the program's own, $how" 200
+	}
+
+	run $how "$harm" handlers-after 1
+	succeeded "handlers taken later, $how" 1
+	has_samples "handlers taken later, $how" 1500
+
+	run $how "$harm" reset-signals 1
+	succeeded "all signals reset, $how" -
+	has_samples "all signals reset, $how" 1500
+
+	run $how "$harm" blocked-threads 1
+	succeeded "threads with all signals blocked, $how"
+	has_samples "threads with all signals blocked, $how" 300 burn_blocked
+done
+
+## Limits, as a user of their own: queued signals count for the user
+if [ "$(id -u)" = 0 ]; then
+	as_user=(setpriv --reuid=61234 --regid=61234 --clear-groups)
+	# The build may lie where only root can read.
+	cp "$harm" "$library" .
+	cp -P "$(dirname "$library")"/libpyroscope.so* .
+	harm=$work/harm library=$work/libpyroscope.so
+	export LD_LIBRARY_PATH=$work
+fi
+for how in linked preloaded; do
+	run $how "$harm" storm
+	succeeded "10,000 short threads, $how"
+	sed 's/^/   /' out
+
+	run $how "$harm" exits
+	succeeded "threads end in every way, $how"
+
+	run $how prlimit --sigpending=8 "$harm" threads 2
+	succeeded "8 queued signals, $how" 1
+	has_samples "8 queued signals, $how" 10
+
+	run $how prlimit --sigpending=0 "$harm" threads 1
+	succeeded "no queued signals, $how" 1
+
+	run $how "$harm" small-altstack 1
+	succeeded "small alternate stacks, $how"
+	has_samples "small alternate stacks, $how" 100 on_small_stack
+done
+as_user=()
+run linked "$harm" locked 1
+succeeded "mlockall"
+has_samples "mlockall" 100
+for left in 0 16 256 600 1000 1500 2000 3000 5000 9000 20000 50000; do
+	run linked "$harm" address-space $left
+	# Too little for the library is one line, at most; for a profile, too.
+	succeeded "$left KiB of address space" -
+	[ "$(wc -l <err)" -le 1 ] || fail "$left KiB: $(cat err)"
+done
+has_samples "50000 KiB of address space" 50
+finish
