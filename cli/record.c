@@ -36,6 +36,7 @@ struct recording {
 	struct pyro_outcome outcome;
 	struct pyro_drops drops;
 	struct pyro_profile *profile;
+	size_t trimmed; /* samples that did not fit */
 };
 
 /* "a, b, c" of what is not zero. */
@@ -47,13 +48,16 @@ static void add_loss(struct pyro_buf *buf, uint64_t count, const char *one,
 				count, count == 1 ? one : many);
 }
 
-static void say_losses(const struct pyro_drops *drops, int64_t total)
+static void say_losses(const struct recording *rec, int64_t total)
 {
+	const struct pyro_drops *drops = &rec->drops;
 	struct pyro_buf buf = {0};
 	double unsampled = pyro_percent(drops->unsampled_ns, total);
 
 	add_loss(&buf, drops->lost, "sample lost", "samples lost");
 	add_loss(&buf, drops->truncated, "stack cut short", "stacks cut short");
+	add_loss(&buf, rec->trimmed, "stack in [trimmed]",
+		 "stacks in [trimmed]");
 	add_loss(&buf, drops->threads_unarmed, "thread without timer",
 		 "threads without timer");
 	add_loss(&buf, drops->unreadable, "dropped file unreadable",
@@ -108,24 +112,12 @@ static void say_summary(const struct recording *rec)
 			 (double)report.total / 1e9,
 			 (double)rec->outcome.cpu_ns / 1e9, drops->processes,
 			 drops->processes == 1 ? "" : "es");
-		say_losses(drops, report.total);
+		say_losses(rec, report.total);
 		say_top(&report);
 	}
 	pyro_report_fini(&report);
 	pyro_say("wrote %s; next: pyro top %s", rec->output.path,
 		 rec->output.path);
-}
-
-static void add_comment(struct pyro_profile *profile, const char *text)
-{
-	uint32_t *grown =
-		pyro_array_grow(profile->comments, &profile->comments_cap,
-				profile->comments_count + 1, sizeof(*grown));
-
-	if (!grown)
-		return;
-	profile->comments = grown;
-	grown[profile->comments_count++] = pyro_profile_string(profile, text);
 }
 
 /* Windows' comments become one for the run. */
@@ -144,10 +136,10 @@ static void describe(struct recording *rec)
 		 drops->samples, drops->lost, drops->truncated,
 		 drops->unsampled_ns, drops->threads_unarmed, drops->unreadable,
 		 drops->cut);
-	add_comment(rec->profile, text);
+	pyro_profile_comment(rec->profile, text);
 	if (rec->why_not) {
 		snprintf(text, sizeof(text), "not profiled: %s", rec->why_not);
-		add_comment(rec->profile, text);
+		pyro_profile_comment(rec->profile, text);
 	}
 }
 
@@ -157,7 +149,8 @@ static int write_profile(struct recording *rec)
 	int err = pyro_profile_error(rec->profile);
 
 	if (!err)
-		err = pyro_pprof_write(rec->profile, &raw);
+		err = pyro_pprof_write_limited(rec->profile, &raw,
+					       &rec->trimmed);
 	if (!err)
 		err = pyro_gzip(raw.data, raw.len, &packed);
 	if (!err)

@@ -153,12 +153,6 @@ static void comment(struct pyro_session *s, struct pyro_profile *profile,
 {
 	char text[200];
 	uint64_t truncated = s->stacks.records - s->stacks.stops[PYRO_STOP_END];
-	uint32_t *comments =
-		pyro_array_grow(profile->comments, &profile->comments_cap,
-				profile->comments_count + 1, sizeof(*comments));
-
-	if (!comments)
-		return;
 	snprintf(text, sizeof(text),
 		 "pyroscope: samples=%llu lost=%llu truncated=%llu "
 		 "unsampled_ns=%llu threads_unarmed=%llu",
@@ -167,9 +161,7 @@ static void comment(struct pyro_session *s, struct pyro_profile *profile,
 		 (unsigned long long)truncated,
 		 (unsigned long long)unsampled_ns,
 		 (unsigned long long)pyro_cpu_unarmed());
-	profile->comments = comments;
-	comments[profile->comments_count++] =
-		pyro_profile_string(profile, text);
+	pyro_profile_comment(profile, text);
 }
 
 /* What the process used, less what samples explain: signed, because a sample
@@ -307,10 +299,12 @@ void pyro_collector_main(void *arg)
 
 	if (s->how == PYRO_START_LAZY)
 		wait_until_worth_it(s);
-	if (s->how == PYRO_START_LAZY && atomic_load(&s->stop_asked))
+	if (s->how == PYRO_START_LAZY && atomic_load(&s->stop_asked)) {
+		pyro_on_set(PYRO_ON_NO);
 		window_end(s, true); /* too short for a sample */
-	else
+	} else {
 		run(s);
+	}
 	pyro_output_mark(s, false);
 	if (s->uploader &&
 	    pyro_uploader_flush(s->uploader, pyro_left_ms(s->end_ns),

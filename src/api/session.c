@@ -105,9 +105,13 @@ int pyro_session_run(enum pyro_start_how how)
 	pyro_window_begin(s, forked ? 0 : pyro_process_cpu_ns(),
 			  forked ? 0 : pyro_library_cpu_ns());
 	atomic_store(&s->state, PYRO_SESSION_RUNNING);
+	if (!forked)
+		pyro_on_set(PYRO_ON_STARTING);
 	err = pyro_thread_start("pyro-collect", pyro_collector_main, s);
 	if (!err)
 		return 0;
+	if (!forked)
+		pyro_on_set(PYRO_ON_NO);
 	atomic_store(&s->state, PYRO_SESSION_IDLE);
 	if (s->uploader)
 		pyro_uploader_free(s->uploader, 0);

@@ -12,8 +12,9 @@
 #include "base/util.h"
 
 enum pyro_on {
-	PYRO_ON_NO,    /* never started, stopped, or a forked child */
-	PYRO_ON_CHILD, /* a forked child that samples, but has no collector */
+	PYRO_ON_NO,       /* never started, stopped, or a forked child */
+	PYRO_ON_CHILD,    /* a forked child that samples, without collector */
+	PYRO_ON_STARTING, /* threads are announced, but no timer runs yet */
 	PYRO_ON_YES
 };
 

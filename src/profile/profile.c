@@ -126,6 +126,20 @@ static bool same_mapping(const void *owner, uint32_t item, const void *key)
 	       (have->build_id || have->filename == want->filename);
 }
 
+void pyro_profile_comment(struct pyro_profile *profile, const char *text)
+{
+	uint32_t *all =
+		pyro_array_grow(profile->comments, &profile->comments_cap,
+				profile->comments_count + 1, sizeof(*all));
+
+	if (!all) {
+		profile->error = -ENOMEM;
+		return;
+	}
+	profile->comments = all;
+	all[profile->comments_count++] = pyro_profile_string(profile, text);
+}
+
 uint32_t pyro_profile_mapping(struct pyro_profile *profile,
 			      const struct pyro_mapping *mapping)
 {

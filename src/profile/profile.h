@@ -114,6 +114,9 @@ static inline const char *pyro_profile_text(const struct pyro_profile *profile,
 	return pyro_strings_get(&profile->strings, string);
 }
 
+/* Add a line about the profile as a whole. */
+void pyro_profile_comment(struct pyro_profile *profile, const char *text);
+
 /* Each returns the id of an equal one, or of a new one; 0 on failure. Mappings
  * are equal if their ranges and build IDs are, or without build ID their
  * filenames; the has_ flags of equal ones are and-ed. */

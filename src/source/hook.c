@@ -106,7 +106,7 @@ static void register_self(struct pyro_thread *self)
 	atomic_store(&self->state, PYRO_THREAD_LIVE);
 	if (!pyro_mutex_lock_for(&pyro_registry_lock, 100 * PYRO_NS_PER_MS))
 		return;
-	if (!self->armed)
+	if (!self->armed && pyro_on_get() == PYRO_ON_YES)
 		pyro_cpu_arm(self, pyro_gettid());
 	pyro_cpu_unblock_signal();
 	pyro_mutex_unlock(&pyro_registry_lock);
@@ -168,7 +168,7 @@ PYRO_HOOK int pthread_create(pthread_t *restrict thread,
 			     void *(*start)(void *), void *restrict arg)
 {
 	wake_child();
-	if (pyro_on_get() != PYRO_ON_YES || !atomic_load(&key_made))
+	if (pyro_on_get() < PYRO_ON_STARTING || !atomic_load(&key_made))
 		return PYRO_NEXT(pthread_create)(thread, attr, start, arg);
 
 	struct pyro_thread *self = announce(attr);

@@ -34,8 +34,8 @@ run()
 	mkdir drop
 	chmod 777 drop
 	[ "$how" = linked ] || preload=(LD_PRELOAD="$library")
-	env "${preload[@]}" PYROSCOPE_OUTPUT_DIR="$work/drop" \
-		timeout -s KILL 60 "${as_user[@]}" "$@" >out 2>err </dev/null
+	timeout -s KILL 60 "${as_user[@]}" env "${preload[@]}" \
+		PYROSCOPE_OUTPUT_DIR="$work/drop" "$@" >out 2>err </dev/null
 	rc=$?
 }
 as_user=()
@@ -75,6 +75,20 @@ has_samples()
 		ok "$1: $got ticks${3:+ of $3}"
 	else
 		fail "$1: $got ticks${3:+ of $3}, wanted $2"
+	fi
+}
+
+# sampled WHAT PERCENT [FUNCTION]: at least this share of the CPU time is
+# explained by samples (of stacks with the function)
+sampled()
+{
+	local got
+	got=$(profile "round(ticks('${3:-}') / 10 / seconds())" \
+		drop/*.pb.gz 2>&1)
+	if [ "${got:-0}" -ge "$2" ] 2>/dev/null; then
+		ok "$1: $got %${3:+ in $3}"
+	else
+		fail "$1: $got %${3:+ in $3}, wanted $2"
 	fi
 }
 

@@ -1,12 +1,16 @@
 # SPDX-License-Identifier: Apache-2.0
 """perf_compare.py - where real programs spend their time, by perf and by pyro
 
-Both sample the same work by CPU time, perf in user mode only: of ours, those in
-a system call are left out. Both profiles' leaf addresses are named here by nm's
-symbols, so that sampling is compared and not the choice among aliases; that
-pyro's own names are among these aliases is checked beside. Code without symbols
-counts by page. With LONG=1: 10,000 samples each, and every share above 3 % is
-within 3 points; else fewer, and 3 standard errors more.
+Both sample by CPU time, perf in user mode only: of ours, those in a system call
+are left out. They look at one and the same run: between two runs the shares of
+what waits for memory or takes locks differ by more than a point. With LONG=1
+also at two runs, one without pyro, of programs that do little of either.
+
+Both profiles' leaf addresses are named here by nm's symbols, so that sampling is
+compared and not the choice among aliases; that pyro's own names are among these
+is checked beside. Code without symbols counts by page. With LONG=1: 10,000
+samples each, and every share above 3 % is within 3 points; else fewer, and 3
+standard errors more.
 """
 import bisect
 import collections
@@ -22,10 +26,9 @@ sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)),
 import pprof
 
 LONG = os.environ.get("LONG") == "1"
-LEAST = 10000 if LONG else 1500
+LEAST = 10000 if LONG else 1000
 # Short: what the tick of 250 Hz can show, instead of the default.
 PERF_RATE, PYRO_RATE = ("99", "100") if LONG else ("499", "250")
-ELSEWHERE = {"LD_PRELOAD": "", "LC_ALL": "C"}
 failed = False
 
 
@@ -112,27 +115,32 @@ def key(path, address):
     return "%s+0x%x..." % (name, address & ~4095)
 
 
-def by_perf(folder, command):
+def record_by_perf(folder, command, env):
     data = os.path.join(folder, "perf.data")
     done = subprocess.run(
         ["perf", "record", "-q", "-e", "cpu-clock:u", "-F", PERF_RATE, "-o",
          data, "--", *command], stdout=subprocess.DEVNULL,
-        stderr=subprocess.PIPE, env=dict(os.environ, **ELSEWHERE))
+        stderr=subprocess.PIPE, env=env)
     if done.returncode:
         sys.exit("FAIL perf does not work here: " + done.stderr.decode())
+    return data
+
+
+def by_perf(data, thread):
+    """Leaves of the threads that have the program's name."""
     maps = []
     counts = collections.Counter()
-    for line in output("perf", "script", "-i", data, "-F", "ip,dso",
+    for line in output("perf", "script", "-i", data, "-F", "comm,ip,dso",
                        "--show-mmap-events").splitlines():
         m = re.search(r"MMAP2? .*: \[(\w+)\((\w+)\) @ (\w+) .*\]: \S+ (.*)",
                       line)
         if m:
             maps.append([int(g, 16) for g in m.groups()[:3]] + [m[4]])
             continue
-        m = re.match(r" *([0-9a-f]+) \(", line)
-        if not m:
+        m = re.match(r" *(\S+) +([0-9a-f]+) \(", line)
+        if not m or m[1] != thread:
             continue
-        pc = int(m[1], 16)
+        pc = int(m[2], 16)
         for lo, size, offset, path in reversed(maps):
             if lo <= pc < lo + size:
                 counts[key(path, image(path).vaddr(pc - lo + offset))] += 1
@@ -142,15 +150,10 @@ def by_perf(folder, command):
     return counts
 
 
-def by_pyro(folder, command):
-    out = os.path.join(folder, "out.pb.gz")
-    pyro = os.path.join(os.environ["BUILD_DIR"], "pyro")
-    subprocess.run([pyro, "record", "-q", "--rate", PYRO_RATE, "-o", out, "--",
-                    *command], stdout=subprocess.DEVNULL, check=True,
-                   env=dict(os.environ, **ELSEWHERE))
+def by_pyro(path):
     counts = collections.Counter()
     in_calls = right = named = 0
-    for s in pprof.load(out).sampled():
+    for s in pprof.load(path).sampled():
         leaf, ticks = s.frames[0], s.values[0]
         file = image(leaf.module)
         if leaf.name in pprof.PSEUDO:
@@ -162,21 +165,30 @@ def by_pyro(folder, command):
         names = file.find(leaf.address)[1]
         if names:
             named += ticks
-            right += leaf.name in names
-            right += (ticks - 1) * (leaf.name in names)
+            right += ticks * (leaf.name in names)
     return counts, in_calls, right / max(named, 1)
 
 
-def compare(folder, what, command):
-    perf = by_perf(folder, command)
-    pyro, in_calls, right = by_pyro(folder, command)
+def compare(folder, command, together=True):
+    name = os.path.basename(command[0])
+    what = name + ("" if together else ", two runs")
+    env = dict(os.environ, LC_ALL="C")
+    out = os.path.join(folder, "out.pb.gz")
+    recorded = [os.path.join(os.environ["BUILD_DIR"], "pyro"), "record", "-q",
+                "--rate", PYRO_RATE, "-o", out, "--", *command]
+    data = record_by_perf(folder, recorded if together else command, env)
+    if not together:
+        subprocess.run(recorded, stdout=subprocess.DEVNULL, check=True,
+                       env=env)
+    perf = by_perf(data, name)
+    pyro, in_calls, right = by_pyro(out)
     n, m = sum(perf.values()), sum(pyro.values())
     check(min(n, m) >= LEAST, "%s: %d samples by perf, %d by pyro and %d in "
           "system calls" % (what, n, m, in_calls))
     check(right > 0.999, "%s: %.2f %% of names are nm's" % (what, 100 * right))
     worst = 0
-    for name in sorted(perf | pyro, key=lambda k: -perf[k] / max(n, 1)):
-        a, b = perf[name] / max(n, 1), pyro[name] / max(m, 1)
+    for leaf in sorted(perf | pyro, key=lambda k: -perf[k]):
+        a, b = perf[leaf] / max(n, 1), pyro[leaf] / max(m, 1)
         if max(a, b) <= 0.03:
             continue
         bound = 0.03
@@ -185,42 +197,57 @@ def compare(folder, what, command):
             bound += 3 * (p * (1 - p) * (1 / n + 1 / m)) ** 0.5
         worst = max(worst, abs(a - b))
         check(abs(a - b) <= bound, "%s: %5.2f %% by perf, %5.2f %% by pyro: %s"
-              % (what, 100 * a, 100 * b, name))
+              % (what, 100 * a, 100 * b, leaf))
     print("   %s: %.2f points at the most" % (what, 100 * worst))
 
 
-SQL = """WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE
-i < 60000) INSERT INTO t SELECT i, i * 7919 %% 10007, printf('%%08x', i) FROM n;
+SQL = """CREATE TABLE t(id INTEGER PRIMARY KEY, k INT, s TEXT);
+CREATE INDEX by_k ON t(k, s);
+WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 60000)
+INSERT INTO t SELECT i, i * 7919 %% 10007, printf('%%08x', i) FROM n;
 WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < %d)
 SELECT sum((SELECT count(*) FROM t a JOIN t b ON a.k = b.k AND a.s < b.s
 WHERE a.id < 3000 + n.i)), sum((SELECT max(upper(s)) FROM t WHERE s LIKE
 '%%' || n.i || '%%')) FROM n;"""
 LUA = """local function fib(n) if n < 2 then return n end
 return fib(n - 1) + fib(n - 2) end
-for i = 1, tonumber(arg[1]) do
+for i = 1, %d do
 	fib(26)
 	local t = {}
-	for j = 1, 40000 do t[j] = string.format("%x", (j * 7919 + i) % 10007) end
+	for j = 1, 40000 do t[j] = string.format("%%x", (j * 7919 + i) %% 10007) end
 	table.sort(t)
-	for j = 1, #t do t[j] = t[j]:gsub("(%d)", "<%1>"):upper() end
+	for j = 1, #t do t[j] = t[j]:gsub("(%%d)", "<%%1>"):upper() end
 end"""
+PYTHON = """import re
+words = re.compile("[a-m]+")
+for i in range(%d):
+    count = {}
+    for line in open("text"):
+        for w in words.findall(line):
+            count[w] = count.get(w, 0) + 1
+    sorted(str(n * 7919 %% 10007) for n in range(50000))"""
 
 
 def main():
-    times = 12 if LONG else 1
+    times = 16 if LONG else 1
     with tempfile.TemporaryDirectory(prefix="pyro-perf.") as folder:
         os.chdir(folder)
-        with open("work.sql", "w") as f:
-            f.write("CREATE TABLE t(id INTEGER PRIMARY KEY, k INT, s TEXT);\n"
-                    "CREATE INDEX by_k ON t(k, s);\n" + SQL % (150 * times))
-        with open("work.lua", "w") as f:
-            f.write(LUA)
+        for name, text, count in (("work.sql", SQL, 700), ("work.py", PYTHON,
+                                  60), ("work.lua", LUA, 200)):
+            with open(name, "w") as f:
+                f.write(text % (count * times))
         with open("text", "w") as f:
             for i in range(200000):
                 f.write("%d %x %s\n" % (i * 7919 % 10007, i * i, i % 97))
-        compare(folder, "sqlite3", ["sqlite3", ":memory:", ".read work.sql"])
-        compare(folder, "lua5.4", ["lua5.4", "work.lua", str(70 * times)])
-        compare(folder, "xz", ["xz", "-6", "-c"] + ["text"] * 6 * times)
+        lua = ["lua5.4", "work.lua"]
+        gzip = ["gzip", "-9", "-c"] + ["text"] * 30 * times
+        compare(folder, lua)
+        compare(folder, ["xz", "-6", "-c"] + ["text"] * 2 * times)
+        compare(folder, ["/usr/bin/python3", "work.py"])
+        compare(folder, ["sqlite3", ":memory:", ".read work.sql"])
+        if LONG:
+            compare(folder, lua, together=False)
+            compare(folder, gzip, together=False)
     sys.exit(failed)
 
 

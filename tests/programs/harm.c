@@ -479,7 +479,7 @@ static void mode_address_space(void)
 static void *on_small_stack(void *arg)
 {
 	/* What lies below is not ours: an overflow faults. */
-	size_t size = MINSIGSTKSZ + 512 + 64, room = (size + 4095) & ~4095UL;
+	size_t size = MINSIGSTKSZ, room = (size + 4095) & ~4095UL;
 	char *pages = mmap(NULL, room + 4096, PROT_READ | PROT_WRITE,
 			   MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 	stack_t ss = {.ss_sp = pages + 4096, .ss_size = size};

@@ -1,0 +1,66 @@
+#!/bin/bash
+# SPDX-License-Identifier: Apache-2.0
+# forks.sh - children of a sampled program: those of fork are profiled when they
+# live on, in files of their own; those of vfork and the like notice nothing
+. "$(dirname "$0")/_life.sh"
+
+forks=$programs/forks
+
+# file_of FUNCTION: how many files have ticks of it
+files_with()
+{
+	local count=0 file
+	for file in drop/*.pb.gz; do
+		[ "$(profile "ticks('$1') > 0" "$file" 2>/dev/null)" = True ] &&
+			count=$((count + 1))
+	done
+	echo $count
+}
+
+for how in linked preloaded; do
+	run $how "$forks" torture
+	succeeded "1000 forks from 8 threads, $how"
+	sampled "1000 forks from 8 threads, $how" 1 in_parent
+
+	run $how "$forks" spawn
+	succeeded "vfork, posix_spawn, system, popen, $how"
+	has_samples "vfork, posix_spawn, system, popen, $how" 100 in_parent
+
+	for kind in fork _Fork clone; do
+		run $how "$forks" $kind
+		succeeded "children of $kind, $how"
+		is "children of $kind, $how: files of their own" 3 \
+			"$(files_with in_late_child)"
+		is "children of $kind, $how: files of the parent" 1 \
+			"$(files_with in_parent)"
+		is "children of $kind, $how: incomplete stacks" 0 \
+			"$(profile "incomplete() * 100 // ticks()" \
+				drop/*.pb.gz 2>&1)"
+	done
+	# Their first 150 ms wait in the slots: fork runs our handler.
+	run $how "$forks" fork
+	has_samples "what children did while young, $how" 100 in_child
+
+	run $how "$forks" handler
+	succeeded "a child's handler calls read, $how"
+
+	run $how "$forks" fork-child
+	succeeded "pyroscope_fork_child, $how"
+	is "pyroscope_fork_child, $how: files" 3 "$(files_with in_late_child)"
+
+	run $how "$forks" calls
+	succeeded "public calls in a child, $how" -
+
+	run $how "$forks" generations
+	succeeded "children of children, $how"
+	has_samples "children of children, $how" 20 in_late_child
+
+	run $how "$forks" daemon
+	succeeded "a daemon, $how"
+	for _ in $(seq 100); do
+		[ "$(files_with in_late_child)" = 0 ] || break
+		sleep 0.1
+	done
+	has_samples "a daemon, $how" 100 in_late_child
+done
+finish
