@@ -22,6 +22,7 @@
 #define LAZY_POLL_NS (10 * PYRO_NS_PER_MS)
 /* A look at all threads may take a thousandth of one core. */
 #define SCAN_SHARE 1000
+#define SCAN_AGAIN_NS (20 * PYRO_NS_PER_MS)
 
 uint64_t pyro_process_cpu_ns(void)
 {
@@ -29,7 +30,9 @@ uint64_t pyro_process_cpu_ns(void)
 }
 
 /* (module, address) of a pc, by the snapshot that its record was walked with,
- * else by the newest: code that was loaded in between. */
+ * else by the newest: code that was loaded in between. What is no longer there
+ * may have made room for other code before the record was taken: it stays
+ * without a name rather than get a wrong one. */
 static uint64_t frame_of(const struct pyro_snapshot *then,
 			 const struct pyro_snapshot *now, uint64_t pc)
 {
@@ -113,12 +116,13 @@ static void scan(struct pyro_session *s, uint64_t now)
 	if (now < s->next_scan_ns)
 		return;
 	pyro_cpu_check_signal();
-	pyro_cpu_scan();
-	pyro_slots_reclaim(alive, NULL);
 
+	bool complete = pyro_cpu_scan();
 	uint64_t took = pyro_clock_ns(CLOCK_MONOTONIC) - now;
 
-	s->next_scan_ns = now + pyro_max(IDLE_NS, took * SCAN_SHARE);
+	pyro_slots_reclaim(alive, NULL);
+	s->next_scan_ns = now + pyro_max(complete ? IDLE_NS : SCAN_AGAIN_NS,
+					 took * SCAN_SHARE);
 }
 
 static int64_t realtime_ns(struct pyro_session *s)
@@ -227,11 +231,8 @@ static void arm(struct pyro_session *s)
 {
 	pyro_modules_refresh(s->modules);
 	pyro_on_set(PYRO_ON_YES);
-	/* Twice: a thread that is seen for the first time may be announcing
-	 * itself. */
-	pyro_cpu_scan();
-	pyro_cpu_scan();
-	s->next_scan_ns = pyro_clock_ns(CLOCK_MONOTONIC) + IDLE_NS;
+	s->next_scan_ns = 0;
+	scan(s, pyro_clock_ns(CLOCK_MONOTONIC));
 	atomic_store(&s->armed, 1);
 	pyro_wake(&s->armed);
 }
@@ -269,6 +270,9 @@ static void wait_for_work(struct pyro_session *s, bool busy)
 	uint64_t end = s->window.start_ns +
 		       s->config.upload_interval_ms * PYRO_NS_PER_MS;
 	uint64_t now = pyro_clock_ns(CLOCK_MONOTONIC);
+
+	end = pyro_min(end, s->next_scan_ns);
+
 	uint64_t left = end > now ? end - now : 0;
 
 	if (!asked_for(s))

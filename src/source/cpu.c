@@ -192,6 +192,11 @@ struct scan {
 	struct pyro_table by_tid;
 	size_t threads;
 	size_t unarmed;
+	/* Threads that pthread_create announced and that have not said who they
+	 * are. While there are any, an unknown thread may be one of them. None
+	 * can be announced during a scan: that takes the lock. */
+	size_t starting;
+	bool deferred; /* an unknown thread was left for the next scan */
 };
 
 static bool same_tid(const void *owner, uint32_t item, const void *key)
@@ -217,23 +222,6 @@ static bool arm_found(pid_t tid)
 	return pyro_cpu_arm(t, tid);
 }
 
-/* Threads that pthread_create announced register themselves within
- * microseconds: one seen here for the first time may be on its way. */
-#define UNKNOWN_MAX 1024
-static struct {
-	pid_t tid[UNKNOWN_MAX];
-	size_t count;
-} unknown[2];
-static unsigned unknown_now;
-
-static bool unknown_before(pid_t tid)
-{
-	for (size_t i = 0; i < unknown[!unknown_now].count; i++)
-		if (unknown[!unknown_now].tid[i] == tid)
-			return true;
-	return false;
-}
-
 static void visit(void *arg, pid_t tid)
 {
 	struct scan *scan = arg;
@@ -250,36 +238,27 @@ static void visit(void *arg, pid_t tid)
 		/* Room may have come since. */
 		if (!t->armed && !pyro_cpu_arm(t, tid))
 			scan->unarmed++;
-	} else if (tid == pyro_getpid() || unknown_before(tid)) {
-		if (!arm_found(tid))
-			scan->unarmed++;
-	} else if (unknown[unknown_now].count < UNKNOWN_MAX) {
-		unknown[unknown_now].tid[unknown[unknown_now].count++] = tid;
+	} else if (scan->starting > 0 && tid != pyro_getpid()) {
+		scan->deferred = true;
+	} else if (!arm_found(tid)) {
+		scan->unarmed++;
 	}
 }
 
-/* Two entries for one thread: the scan was faster than the thread itself. */
 static void index_threads(struct scan *scan)
 {
 	for (size_t i = 0; i < pyro_registry_limit(); i++) {
 		struct pyro_thread *t = pyro_registry_at(i);
+		uint32_t state = atomic_load(&t->state);
 		pid_t tid = atomic_load(&t->tid);
 
 		t->seen = false;
-		if (atomic_load(&t->state) != PYRO_THREAD_LIVE || tid == 0)
+		if (state == PYRO_THREAD_STARTING)
+			scan->starting++;
+		if (state != PYRO_THREAD_LIVE)
 			continue;
 
-		uint32_t twin = pyro_table_find(&scan->by_tid, tid_hash(tid),
-						same_tid, NULL, &tid);
-
-		if (twin == PYRO_TABLE_NONE) {
-			pyro_table_add(&scan->by_tid, tid_hash(tid),
-				       (uint32_t)i);
-			continue;
-		}
-		if (!t->scanned)
-			t = pyro_registry_at(twin);
-		pyro_cpu_disarm(t);
+		pyro_table_add(&scan->by_tid, tid_hash(tid), (uint32_t)i);
 	}
 }
 
@@ -295,13 +274,11 @@ static void reap(void)
 	}
 }
 
-size_t pyro_cpu_scan(void)
+bool pyro_cpu_scan(void)
 {
 	struct scan scan = {0};
 
 	pyro_mutex_lock(&pyro_registry_lock);
-	unknown_now = !unknown_now;
-	unknown[unknown_now].count = 0;
 	index_threads(&scan);
 	if (pyro_each_thread(visit, &scan) == 0 && scan.threads > 0)
 		reap();
@@ -311,7 +288,7 @@ size_t pyro_cpu_scan(void)
 	if (scan.unarmed)
 		PYRO_LOG_ONCE("some threads are not sampled: the limit of "
 			      "pending signals (ulimit -i) is near");
-	return scan.threads;
+	return !scan.deferred;
 }
 
 bool pyro_cpu_check_signal(void)

@@ -33,8 +33,9 @@ void pyro_cpu_disarm(struct pyro_thread *thread);
 void pyro_cpu_unblock_signal(void);
 
 /* Look at /proc/self/task: arm threads that nobody announced, release entries
- * of those that died unannounced. Returns how many threads there are. */
-size_t pyro_cpu_scan(void);
+ * of those that died unannounced. False when a thread was left out because it
+ * may be about to announce itself: look again soon. */
+bool pyro_cpu_scan(void);
 
 /* Has the program taken our signal for itself? Then all timers are disarmed at
  * once and another signal is taken; false when there is none left. */

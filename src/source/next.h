@@ -25,6 +25,10 @@ static inline uintptr_t pyro_next_address(_Atomic uintptr_t *slot,
 		int saved = errno;
 
 		next = (uintptr_t)dlsym(RTLD_NEXT, name);
+		/* Linked indirectly, or behind -lc: libc comes before us in the
+		 * order of lookup, and only our own threads call our names. */
+		if (!next)
+			next = (uintptr_t)dlsym(RTLD_DEFAULT, name);
 		atomic_store_explicit(slot, next, memory_order_relaxed);
 		errno = saved;
 	}

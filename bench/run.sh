@@ -1,0 +1,21 @@
+#!/bin/bash
+# SPDX-License-Identifier: Apache-2.0
+# run.sh [ROUNDS] - all benchmarks, one after the other
+#
+# Each compares within one run, by medians of runs in turns: ratios hold on
+# another machine, figures do not. ROUNDS (25) is of whole programs.
+set -euo pipefail
+here=$(cd "$(dirname "$0")" && pwd)
+bench=${BUILD_DIR:?}/bench
+
+echo "## Walking a stack"
+"$bench/bench_unwind"
+echo
+echo "## Building tables: the largest libraries here"
+mapfile -t largest < <(find /usr/lib -name '*.so*' -type f -size +1000k \
+	-printf '%s %p\n' | sort -rnu -k1,1 | awk 'NR <= 8 { print $2 }')
+libc=$(ldd "$BUILD_DIR/pyro" | awk '$1 == "libc.so.6" { print $3 }')
+"$bench/bench_cfi" "${largest[@]}" "$libc"
+echo
+echo "## Whole programs"
+/usr/bin/python3 "$here/costs.py" "$@"
