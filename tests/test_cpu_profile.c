@@ -89,7 +89,7 @@ static void test_names_and_marks(void **state)
 	pyro_stacks_add(&stacks, b, 1, PYRO_STOP_GAP, PERIOD, 1);
 	pyro_stacks_add(&stacks, c, 2, PYRO_STOP_END, PERIOD, 1);
 	pyro_stacks_add(&stacks, c, 2, PYRO_STOP_UNMAPPED, PERIOD, 1);
-	pyro_stacks_add(&stacks, NULL, 0, PYRO_STOP_BOUNDS, PERIOD, 1);
+	pyro_stacks_add(&stacks, a, 0, PYRO_STOP_BOUNDS, PERIOD, 1);
 	/* A signal that waited: 250 ms at 10 ms a tick. */
 	pyro_stacks_add(&stacks, a, 2, PYRO_STOP_END, 25 * PERIOD, 25);
 	pyro_stacks_add(&stacks, b, 1, PYRO_STOP_GAP, 30 * PERIOD, 30);

@@ -36,7 +36,7 @@ static void test_sums(void **state)
 		pyro_stacks_add(&stacks, c, 3, PYRO_STOP_END, 1, 3);
 		pyro_stacks_add(&stacks, a, 3, PYRO_STOP_GAP, 7, 4);
 	}
-	pyro_stacks_add(&stacks, NULL, 0, PYRO_STOP_BOUNDS, 5, 1);
+	pyro_stacks_add(&stacks, a, 0, PYRO_STOP_BOUNDS, 5, 1);
 	a[0] = 99; /* frames were copied */
 	assert_int_equal(stacks.count, 5);
 	a[0] = 1;
@@ -45,8 +45,7 @@ static void test_sums(void **state)
 	assert_int_equal(find(&stacks, b, 2, PYRO_STOP_END)->values.ns, 100);
 	assert_int_equal(find(&stacks, c, 3, PYRO_STOP_END)->values.ticks, 30);
 	assert_int_equal(find(&stacks, a, 3, PYRO_STOP_GAP)->values.ns, 70);
-	assert_int_equal(find(&stacks, NULL, 0, PYRO_STOP_BOUNDS)->values.ns,
-			 5);
+	assert_int_equal(find(&stacks, a, 0, PYRO_STOP_BOUNDS)->values.ns, 5);
 	assert_int_equal(stacks.total_ns, 1000 + 100 + 10 + 70 + 5);
 	assert_int_equal(stacks.total_ticks, 10 + 20 + 30 + 40 + 1);
 	assert_int_equal(stacks.records, 41);

@@ -30,17 +30,20 @@ uint64_t pyro_process_cpu_ns(void)
 }
 
 /* (module, address) of a pc, by the snapshot that its record was walked with,
- * else by the newest: code that was loaded in between. What is no longer there
- * may have made room for other code before the record was taken: it stays
- * without a name rather than get a wrong one. */
+ * else by the newest: code that was loaded in between. Where another object has
+ * come to the same addresses since, nobody can tell which of the two it was: no
+ * name, rather than a wrong one. */
 static uint64_t frame_of(const struct pyro_snapshot *then,
 			 const struct pyro_snapshot *now, uint64_t pc)
 {
 	const struct pyro_map *map = then ? pyro_snapshot_find(then, pc) : NULL;
+	const struct pyro_map *newer =
+		now && now != then ? pyro_snapshot_find(now, pc) : NULL;
 
-	if (!map && now)
-		map = pyro_snapshot_find(now, pc);
 	if (!map)
+		map = newer;
+	if (!map || (newer && (newer->module != map->module ||
+			       newer->bias != map->bias)))
 		return PYRO_FRAME_ADDRESS(pc);
 	return (uint64_t)map->module << 48 | PYRO_FRAME_ADDRESS(pc - map->bias);
 }

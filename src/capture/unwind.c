@@ -11,6 +11,9 @@
  *   - a word is loaded plainly only inside the thread's known stack; elsewhere
  *     the kernel is asked for each page first (rt_sigprocmask copies the new
  *     set before it looks at `how`: EFAULT is unreadable, EINVAL readable).
+ * What a return address led to is remembered in the snapshot: a search in the
+ * tables costs some ten cache lines, the memo one. The leaf's address is hardly
+ * ever the same and is not.
  * Return addresses are looked up minus one, so that a call that never returns,
  * at the very end of its function, finds its own function. */
 #include "capture/unwind.h"
@@ -235,6 +238,70 @@ static enum pyro_stop step_by_rule(struct walker *w,
 	return PYRO_STOP_END;
 }
 
+/* A memo's step: a kind and, for rules as compilers make them, the offsets of
+ * what is in reach of 16 bits: the return address is at CFA - 8. */
+enum step_kind {
+	STEP_NONE,
+	STEP_SP,
+	STEP_FP,
+	STEP_END
+};
+#define STEP_KIND(step) ((enum step_kind)((step)&3))
+#define STEP_FP_SAVED 4
+#define STEP_RBX_SAVED 8
+#define STEP_CFA_OFF(step) ((uint16_t)((step) >> 16))
+/* Words below the return address. No step leads out of the frame. */
+#define STEP_FP_AT(step, cfa) \
+	((cfa)-16 - 8 * (uintptr_t)(uint16_t)((step) >> 32))
+#define STEP_RBX_AT(step, cfa) ((cfa)-16 - 8 * (uintptr_t)((step) >> 48))
+
+static uint64_t mixed(uint64_t bits)
+{
+	return bits * UINT64_C(0x9e3779b97f4a7c15);
+}
+
+static struct pyro_memo *memo_of(const struct pyro_snapshot *s, uintptr_t key)
+{
+	return &s->memo[mixed(key) >> (64 - PYRO_MEMO_BITS)];
+}
+
+static uint64_t short_step(const struct pyro_rule *rule)
+{
+	const unsigned saved = PYRO_RULE_FP_SAVED | PYRO_RULE_RBX_SAVED;
+	bool fp = rule->flags & PYRO_RULE_FP_SAVED;
+	bool rbx = rule->flags & PYRO_RULE_RBX_SAVED;
+
+	if (rule->cfa == PYRO_CFA_END)
+		return STEP_END;
+	if ((rule->cfa != PYRO_CFA_SP && rule->cfa != PYRO_CFA_FP) ||
+	    (rule->flags & ~saved) || rule->ra_off != -8 || rule->cfa_off < 0 ||
+	    rule->cfa_off > UINT16_MAX ||
+	    (fp && (rule->fp_off > -16 || rule->fp_off % 8 != 0)) ||
+	    (rbx && (rule->rbx_off > -16 || rule->rbx_off % 8 != 0)))
+		return STEP_NONE;
+	return (uint64_t)(rule->cfa == PYRO_CFA_SP ? STEP_SP : STEP_FP) |
+	       (fp ? STEP_FP_SAVED | (uint64_t)(-16 - rule->fp_off) / 8 << 32
+		   : 0) |
+	       (rbx ? STEP_RBX_SAVED | (uint64_t)(-16 - rule->rbx_off) / 8 << 48
+		    : 0) |
+	       (uint64_t)rule->cfa_off << 16;
+}
+
+static void remember(const struct walker *w, uintptr_t key,
+		     const struct pyro_rule *rule)
+{
+	uint64_t step = short_step(rule);
+
+	if (!w->snapshot->memo || step == STEP_NONE)
+		return;
+
+	struct pyro_memo *memo = memo_of(w->snapshot, key);
+
+	atomic_store_explicit(&memo->check, key ^ mixed(step),
+			      memory_order_relaxed);
+	atomic_store_explicit(&memo->step, step, memory_order_relaxed);
+}
+
 /* Go to the caller. PYRO_STOP_END with *done: this was the outermost frame. */
 static enum pyro_stop step(struct walker *w, struct pyro_walk *walk, bool *done)
 {
@@ -250,6 +317,8 @@ static enum pyro_stop step(struct walker *w, struct pyro_walk *walk, bool *done)
 
 	if (!rule || rule->cfa == PYRO_CFA_GAP)
 		return step_without_cfi(w, PYRO_STOP_GAP);
+	if (!w->interrupted)
+		remember(w, key, rule);
 	if (rule->cfa == PYRO_CFA_END) {
 		*done = true;
 		return PYRO_STOP_END;
@@ -265,6 +334,78 @@ static enum pyro_stop step(struct walker *w, struct pyro_walk *walk, bool *done)
 	return step_by_rule(w, rule);
 }
 
+/* Stacks are cold when a sample comes, and where the next frame is, one knows
+ * only when this one was read. Prefetching faults never. */
+#define AHEAD_BYTES 1024
+
+static void prefetch(uintptr_t from, uintptr_t to)
+{
+	for (; from < to; from += 64)
+		__builtin_prefetch((const void *)from);
+}
+
+/* Go on by memos, as far as they lead: the rest is for the tables. All checks
+ * are those of a slow step; a step that does not pass is left to it. */
+static size_t walk_by_memos(struct walker *w, uint64_t *pc, size_t depth,
+			    size_t max, bool *done)
+{
+	struct pyro_regs r = w->regs;
+	bool lost_fp = w->lost_fp, lost_rbx = w->lost_rbx;
+	size_t first = depth;
+
+	while (depth < max) {
+		struct pyro_memo *memo = memo_of(w->snapshot, r.pc - 1);
+		uint64_t check = atomic_load_explicit(&memo->check,
+						      memory_order_relaxed);
+		uint64_t step =
+			atomic_load_explicit(&memo->step, memory_order_relaxed);
+
+		if ((check ^ mixed(step)) != r.pc - 1 ||
+		    STEP_KIND(step) == STEP_NONE)
+			break;
+		if (STEP_KIND(step) == STEP_END) {
+			pc[depth++] = r.pc - 1;
+			*done = true;
+			break;
+		}
+
+		bool by_fp = STEP_KIND(step) == STEP_FP;
+		uintptr_t cfa = (by_fp ? r.fp : r.sp) + STEP_CFA_OFF(step);
+
+		if ((by_fp && lost_fp) || cfa <= r.sp || cfa > w->stack.hi ||
+		    r.sp < w->stack.lo || cfa % PYRO_STACK_ALIGN != 0)
+			break;
+		prefetch(r.sp + AHEAD_BYTES,
+			 pyro_min(cfa, r.sp + AHEAD_BYTES) + AHEAD_BYTES);
+		pc[depth++] = r.pc - 1;
+		r.pc = pyro_strip_return_address(
+			*(const volatile uintptr_t *)(cfa - 8));
+		/* A slot below sp has been popped already. */
+		if (step & STEP_FP_SAVED) {
+			uintptr_t at = STEP_FP_AT(step, cfa);
+
+			if (at >= r.sp)
+				r.fp = *(const volatile uintptr_t *)at;
+			lost_fp = false;
+		}
+		if (step & STEP_RBX_SAVED) {
+			uintptr_t at = STEP_RBX_AT(step, cfa);
+
+			if (at >= r.sp)
+				r.rbx = *(const volatile uintptr_t *)at;
+			lost_rbx = false;
+		}
+		r.sp = cfa;
+	}
+	if (depth != first) {
+		w->regs = r;
+		w->lost_fp = lost_fp;
+		w->lost_rbx = lost_rbx;
+		w->gregs = 0;
+	}
+	return depth;
+}
+
 static size_t walk_all(struct walker *w, uint64_t *pc, size_t max,
 		       struct pyro_walk *walk)
 {
@@ -278,7 +419,14 @@ static size_t walk_all(struct walker *w, uint64_t *pc, size_t max,
 			pc[depth++] = w->regs.pc;
 		return depth;
 	}
+	prefetch(w->regs.sp, w->regs.sp + AHEAD_BYTES);
 	for (;;) {
+		if (!w->interrupted && w->snapshot->memo)
+			depth = walk_by_memos(w, pc, depth, max, &done);
+		if (done) {
+			walk->stop = PYRO_STOP_END;
+			return depth;
+		}
 		if (depth == max) {
 			walk->stop = PYRO_STOP_DEPTH;
 			return depth;

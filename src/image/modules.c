@@ -265,7 +265,8 @@ static int fill_snapshot(struct pyro_snapshot *s, const struct maps *maps)
 
 static int publish(struct pyro_modules *m, const struct maps *maps)
 {
-	size_t bytes = sizeof(struct pyro_snapshot) +
+	size_t memos = sizeof(struct pyro_memo) << PYRO_MEMO_BITS;
+	size_t bytes = memos + sizeof(struct pyro_snapshot) +
 		       maps->count * sizeof(struct pyro_map);
 	struct pyro_snapshot **kept =
 		pyro_array_grow(m->kept, &m->kept_cap, m->kept_count + 1,
@@ -275,16 +276,19 @@ static int publish(struct pyro_modules *m, const struct maps *maps)
 		return -ENOMEM;
 	m->kept = kept;
 
-	struct pyro_snapshot *s = pyro_pages_alloc(bytes);
+	/* The memos come last, in cache lines of their own. */
+	struct pyro_snapshot *s = pyro_pages_alloc(bytes + 64);
 
 	if (!s)
 		return -ENOMEM;
-	s->bytes = bytes;
+	s->bytes = bytes + 64;
+	s->memo = (struct pyro_memo *)(((uintptr_t)s + bytes - memos + 63) &
+				       ~(uintptr_t)63);
 
 	int err = fill_snapshot(s, maps);
 
 	if (err) {
-		pyro_pages_free(s, bytes);
+		pyro_pages_free(s, s->bytes);
 		return err;
 	}
 	s->generation = ++m->generation;

@@ -15,6 +15,8 @@
 #ifndef PYRO_IMAGE_TABLES_H
 #define PYRO_IMAGE_TABLES_H
 
+#include <stdatomic.h>
+
 #include "base/util.h"
 
 enum pyro_cfa {
@@ -81,11 +83,22 @@ struct pyro_map {
 	uint32_t module;                       /* its id, never 0 */
 };
 
-/* What is mapped executable, sorted by lo, without overlaps. */
+/* How walks went on from a return address: most of them go over the same few
+ * hundred. Handlers write it, all at once and without a lock: what two halves of
+ * different writes make up does not fit its own check. */
+struct pyro_memo {
+	_Atomic uint64_t check; /* address looked up, xor the mixed step */
+	_Atomic uint64_t step;  /* a rule in short (unwind.c); 0: nothing */
+};
+#define PYRO_MEMO_BITS 11
+
+/* What is mapped executable, sorted by lo, without overlaps. All but the memos
+ * is constant. */
 struct pyro_snapshot {
 	uint32_t generation; /* rises with each, never 0 */
 	uint32_t count;
-	size_t bytes; /* of this allocation */
+	size_t bytes;           /* of this allocation */
+	struct pyro_memo *memo; /* 1 << PYRO_MEMO_BITS; NULL: none */
 	struct pyro_map map[];
 };
 

@@ -464,7 +464,8 @@ static void all_at_once(const void *arg)
 static void test_all_at_once(void **state)
 {
 	(void)state;
-	assert_int_equal(run(all_at_once, NULL), 0);
+	if (run(all_at_once, NULL) != 0)
+		fail_msg("%s", lines);
 }
 
 static int set_up(void **state)

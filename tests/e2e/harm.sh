@@ -71,7 +71,7 @@ for how in linked preloaded; do
 
 	run $how "$harm" small-altstack 1
 	succeeded "small alternate stacks, $how"
-	sampled "small alternate stacks, $how" 70 on_small_stack
+	sampled "small alternate stacks, $how" 40 on_small_stack
 done
 as_user=()
 run linked "$harm" locked 1

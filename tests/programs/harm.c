@@ -506,6 +506,59 @@ static void mode_plain(void)
 	burn(seconds);
 }
 
+/* Anonymous memory in KiB. */
+static long resident(void)
+{
+	char line[256];
+	long kib = 0;
+	FILE *f = fopen("/proc/self/status", "r");
+
+	while (f && fgets(line, sizeof(line), f))
+		sscanf(line, "RssAnon: %ld", &kib);
+	if (f)
+		fclose(f);
+	return kib;
+}
+
+/* Flat: what it takes does not grow after the first third. */
+static void mode_memory(void)
+{
+	long early;
+
+	burn(seconds / 3);
+	early = resident();
+	burn(seconds * 2 / 3);
+
+	long late = resident();
+
+	fprintf(stderr, "memory: %ld KiB, later %ld KiB\n", early, late);
+	if (late > early + 3072)
+		PROBLEM("it grew from %ld to %ld KiB", early, late);
+}
+
+/* Until a signal comes. */
+static void mode_forever(void)
+{
+	puts("running");
+	for (;;)
+		burn(1);
+}
+
+static void on_term(int sig)
+{
+	(void)sig;
+	atomic_store(&stop, true);
+}
+
+static void mode_own_sigterm(void)
+{
+	signal(SIGTERM, on_term);
+	puts("running");
+	while (!atomic_load(&stop))
+		burn(0.01);
+	puts("the program's own way to end");
+}
+
 /* --- */
 
 static void load(void)
@@ -519,6 +572,9 @@ static const struct {
 	bool loads; /* by itself */
 } modes[] = {
 	{"plain", mode_plain, false},
+	{"memory", mode_memory, false},
+	{"forever", mode_forever, false},
+	{"own-sigterm", mode_own_sigterm, true},
 	{"errno", mode_errno, false},
 	{"eintr", mode_eintr, false},
 	{"handlers-before", mode_handlers_before, true},

@@ -3,11 +3,12 @@
  *
  *     shares SECONDS THREADS
  *
- * Each thread spends SECONDS of CPU time: 50, 25, 15 and 10 % of it in f50, f25,
- * f15 and f10, each at the end of a recursion that is 10 to 60 calls deep. A turn
- * lasts until the thread's own CPU clock says that its share is used, and what
- * it took too much is taken off the next one: the shares hold whatever the
- * processor's speed does. Prints what getrusage says in the end, in seconds. */
+ * Each thread spends SECONDS of CPU time and ends the round that it is in: 50,
+ * 25, 15 and 10 % of it in f50, f25, f15 and f10, each at the end of a recursion
+ * that is 10 to 60 calls deep. A turn lasts until the thread's own CPU clock says
+ * that its share is used, and what it took too much is taken off the next one:
+ * the shares hold whatever the processor's speed does. Prints what getrusage says
+ * in the end, in seconds. */
 #include <pthread.h>
 #include <stdint.h>
 #include <stdio.h>

@@ -1,0 +1,87 @@
+#!/bin/bash
+# SPDX-License-Identifier: Apache-2.0
+# soak.sh [MINUTES] - what is too long for every change: truth and the comparison
+# with perf by ten thousands of samples, each fuzz target for MINUTES (5), a
+# server under load whose memory must not grow. About an hour.
+set -uo pipefail
+cd "$(dirname "$0")/.."
+minutes=${1:-5}
+export LONG=1 SOURCE_DIR=$PWD
+export BUILD_DIR=${BUILD_DIR:?} PROGRAMS_DIR=$BUILD_DIR/tests/programs
+failed=()
+
+part()
+{
+	echo "## $*"
+	"$@" || failed+=("$*")
+}
+
+fuzz()
+{
+	local found status=0
+	found=$(mktemp -d)
+	# What it finds stays there; the corpus is only read.
+	"$1" -max_total_time=$((minutes * 60)) -timeout=20 -rss_limit_mb=1024 \
+		-artifact_prefix="$found/" -print_final_stats=1 "$found" \
+		"fuzz/corpus/$(basename "$1" | sed s/^fuzz_//)" >"$found.log" \
+		2>&1 || status=1
+	grep -E 'stat::number_of_exec|ERROR|SUMMARY' "$found.log"
+	[ $status = 0 ] && rm -r "$found" "$found.log"
+	return $status
+}
+
+fuzz_all()
+{
+	local target status=0
+	cmake -S . -B build-fuzz -G Ninja -DCMAKE_C_COMPILER=clang \
+		-DCMAKE_BUILD_TYPE=Debug -DCMAKE_C_FLAGS=-O1 \
+		-DPYROSCOPE_TESTS=OFF -DPYROSCOPE_FUZZ=ON \
+		-DPYROSCOPE_SANITIZE=address,undefined >/dev/null &&
+		cmake --build build-fuzz >/dev/null || return 1
+	for target in build-fuzz/fuzz/fuzz_*; do
+		[ -f "$target" ] && [ -x "$target" ] || continue
+		echo "# $(basename "$target")"
+		fuzz "$target" || status=1
+	done
+	return $status
+}
+
+# Private memory of a process, in KiB.
+private_kib()
+{
+	awk '/^Private_/ { sum += $2 } END { print sum }' \
+		"/proc/$1/smaps_rollup"
+}
+
+# The first minute settles; from then on a MiB is the most.
+flat_memory()
+{
+	local dir first last server end
+	dir=$(mktemp -d)
+	mkdir "$dir/drop"
+	LD_PRELOAD=$BUILD_DIR/libpyroscope.so.0 PYROSCOPE_COMMAND=record \
+		PYROSCOPE_OUTPUT_DIR=$dir/drop PYROSCOPE_SAMPLE_RATE=1000 \
+		redis-server --port 0 --unixsocket "$dir/sock" --save '' \
+		>/dev/null &
+	server=$!
+	end=$((SECONDS + 60 + minutes * 60))
+	while [ $SECONDS -lt $end ]; do
+		redis-benchmark -s "$dir/sock" -q -n 200000 -P 8 -r 1000 \
+			-t set,get,lpush,lpop,zadd >/dev/null 2>&1 || return 1
+		redis-cli -s "$dir/sock" flushall >/dev/null
+		last=$(private_kib $server)
+		[ $SECONDS -gt $((end - minutes * 60)) ] && : "${first:=$last}"
+	done
+	redis-cli -s "$dir/sock" shutdown nosave >/dev/null 2>&1
+	wait $server
+	rm -r "$dir"
+	echo "$first KiB after a minute, $last KiB after $minutes more"
+	[ $((last - first)) -lt 1024 ]
+}
+
+part bash tests/e2e/truth.sh
+part bash tests/e2e/perf_compare.sh
+part flat_memory
+part fuzz_all
+[ ${#failed[@]} = 0 ] || printf 'FAIL %s\n' "${failed[@]}"
+[ ${#failed[@]} = 0 ]
