@@ -98,7 +98,7 @@ static void test_nothing_is_lost_uncounted(void **state)
 			pthread_create(&thread[i], NULL, writer, &produced[i]),
 			0);
 	while (atomic_load(&writing) > 0) {
-		pyro_slots_wait(20 * MS, sweeps % 2);
+		pyro_slots_wait(pyro_slots_wakes(), 20 * MS, sweeps % 2);
 		pyro_slots_sweep(check_and_add, &swept);
 		pyro_slots_allow_urgent();
 		assert_int_equal(pyro_slots_reclaim(always_alive, NULL), 0);
@@ -270,7 +270,7 @@ static bool wakes(bool idle, struct later later, double *took)
 
 	assert_int_equal(pthread_create(&thread, NULL, commit_later, &later),
 			 0);
-	pyro_slots_wait(timeout_ms * MS, idle);
+	pyro_slots_wait(pyro_slots_wakes(), timeout_ms * MS, idle);
 	if (took)
 		*took = now_s() - began;
 
@@ -306,7 +306,7 @@ static void test_waits(void **state)
 	struct sum swept = {0};
 
 	commit_later(&one);
-	pyro_slots_wait(UINT64_MAX, true);
+	pyro_slots_wait(pyro_slots_wakes(), UINT64_MAX, true);
 	assert_int_equal(pyro_slots_sweep(check_and_add, &swept), 1);
 	pyro_slots_free();
 }

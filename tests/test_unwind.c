@@ -465,7 +465,7 @@ static void test_call_at_the_end(void **state)
 	reset();
 	if (setjmp(back) == 0)
 		step_through(ends_in_call, 1, 1000);
-	check_equal("noreturn call", 50, 0);
+	check_equal("noreturn call", 20, 0);
 	/* And the frame has its own name, not that of what follows. */
 	for (size_t i = 0; i < tally.last.depth; i++) {
 		const char *name = name_of(tally.last.pc[i]);

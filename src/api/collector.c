@@ -20,6 +20,7 @@
 #define IDLE_NS PYRO_NS_PER_SEC
 #define URGENT_NS (5 * PYRO_NS_PER_MS)
 #define LAZY_POLL_NS (10 * PYRO_NS_PER_MS)
+#define LAZY_MOVES_NS (PYRO_NS_PER_MS / 2)
 /* A look at all threads may take a thousandth of one core. */
 #define SCAN_SHARE 1000
 #define SCAN_AGAIN_NS (20 * PYRO_NS_PER_MS)
@@ -27,6 +28,14 @@
 uint64_t pyro_process_cpu_ns(void)
 {
 	return pyro_clock_ns(CLOCK_PROCESS_CPUTIME_ID);
+}
+
+uint64_t pyro_program_cpu_ns(void)
+{
+	uint64_t library = pyro_library_cpu_ns();
+	uint64_t process = pyro_process_cpu_ns();
+
+	return process > library ? process - library : 0;
 }
 
 /* (module, address) of a pc, by the snapshot that its record was walked with,
@@ -145,6 +154,12 @@ static void start_clock(struct pyro_session *s)
 	s->window.start_ns = pyro_clock_ns(CLOCK_MONOTONIC);
 }
 
+void pyro_window_since(struct pyro_session *s, uint64_t start_ns)
+{
+	s->window.time_ns -= (int64_t)(s->window.start_ns - start_ns);
+	s->window.start_ns = start_ns;
+}
+
 void pyro_window_begin(struct pyro_session *s, uint64_t cpu_ns,
 		       uint64_t library_ns)
 {
@@ -171,14 +186,28 @@ static void comment(struct pyro_session *s, struct pyro_profile *profile,
 	pyro_profile_comment(profile, text);
 }
 
+static bool write_window(struct pyro_session *s,
+			 const struct pyro_cpu_window *window)
+{
+	struct pyro_profile *profile = pyro_cpu_profile(window, s->modules);
+	bool written = false;
+
+	if (profile) {
+		comment(s, profile, window->unsampled_ns);
+		written = pyro_output_window(s, profile);
+		pyro_profile_free(profile);
+	}
+	return written;
+}
+
 /* What the process used, less what samples explain: signed, because a sample
  * stands for a whole period of which a part may lie in the window before. */
 static void window_end(struct pyro_session *s, bool last)
 {
 	uint64_t cpu = pyro_process_cpu_ns();
-	uint64_t library = pyro_library_cpu_ns();
-	uint64_t period = pyro_cpu_period_ns();
 	struct pyro_window *w = &s->window;
+	uint64_t library = pyro_max(pyro_library_cpu_ns(), w->library_ns);
+	uint64_t period = pyro_cpu_period_ns();
 	int64_t residual = w->residual_ns + (int64_t)(cpu - w->cpu_ns) -
 			   (int64_t)(library - w->library_ns) -
 			   (int64_t)(s->stacks.total_ns + w->lost_ns);
@@ -189,8 +218,6 @@ static void window_end(struct pyro_session *s, bool last)
 		start_clock(s);
 		return;
 	}
-	if (empty && residual <= 0 && library == w->library_ns)
-		return;
 
 	uint64_t unsampled = 0;
 
@@ -208,26 +235,43 @@ static void window_end(struct pyro_session *s, bool last)
 		.unsampled_ns = unsampled,
 		.library_ns = library - w->library_ns,
 	};
-	struct pyro_profile *profile = pyro_cpu_profile(&window, s->modules);
+	uint64_t ns = s->stacks.total_ns + w->lost_ns;
+	uint64_t ticks = s->stacks.total_ticks + w->lost_ticks;
+	bool written = write_window(s, &window);
 
-	if (profile) {
-		comment(s, profile, unsampled);
-		pyro_output_window(s, profile);
-		pyro_profile_free(profile);
-	} else {
-		PYRO_LOG_ONCE("a profile was dropped: out of memory");
-	}
 	w->residual_ns = residual - (int64_t)unsampled;
 	pyro_window_begin(s, cpu, library);
+	if (!written) { /* the next one says what is missing */
+		w->lost_ns = ns;
+		w->lost_ticks = ticks;
+		w->residual_ns += (int64_t)unsampled;
+	}
 }
 
-/* A descendant may be one of a thousand short commands of a script. */
+static bool asked_for(struct pyro_session *s)
+{
+	return atomic_load(&s->stop_asked) ||
+	       atomic_load(&s->flush_asked) != atomic_load(&s->flush_done);
+}
+
+/* A descendant may be one of a thousand short commands of a script, or sleep all
+ * its life: look seldom when nothing moves. */
 static void wait_until_worth_it(struct pyro_session *s)
 {
-	while (!atomic_load(&s->stop_asked) &&
-	       atomic_load(&s->flush_asked) == 0 &&
-	       pyro_process_cpu_ns() < PYRO_LAZY_CPU_NS)
-		pyro_slots_wait(LAZY_POLL_NS, false);
+	uint64_t pause = LAZY_POLL_NS, last = 0, cpu;
+
+	for (;;) {
+		uint32_t seen = pyro_slots_wakes();
+
+		cpu = pyro_program_cpu_ns();
+		if (asked_for(s) || cpu >= PYRO_LAZY_CPU_NS)
+			return;
+		pause = cpu - last >= LAZY_MOVES_NS
+				? LAZY_POLL_NS
+				: pyro_min(2 * pause, IDLE_NS / 4);
+		last = cpu;
+		pyro_slots_wait(seen, pause, false);
+	}
 }
 
 static void arm(struct pyro_session *s)
@@ -262,12 +306,6 @@ static bool collect(struct pyro_session *s)
 	return busy;
 }
 
-static bool asked_for(struct pyro_session *s)
-{
-	return atomic_load(&s->stop_asked) ||
-	       atomic_load(&s->flush_asked) != atomic_load(&s->flush_done);
-}
-
 static void wait_for_work(struct pyro_session *s, bool busy)
 {
 	uint64_t end = s->window.start_ns +
@@ -278,8 +316,10 @@ static void wait_for_work(struct pyro_session *s, bool busy)
 
 	uint64_t left = end > now ? end - now : 0;
 
+	uint32_t seen = pyro_slots_wakes();
+
 	if (!asked_for(s))
-		pyro_slots_wait(pyro_min(busy ? BUSY_NS : IDLE_NS, left),
+		pyro_slots_wait(seen, pyro_min(busy ? BUSY_NS : IDLE_NS, left),
 				!busy);
 }
 
@@ -298,6 +338,9 @@ static void run(struct pyro_session *s)
 		}
 		busy = collect(s);
 	} while (!stop);
+	/* Late handlers find no snapshot; who is still in one may use it. */
+	pyro_modules_unpublish(s->modules);
+	s->quiet = pyro_registry_quiesce();
 }
 
 void pyro_collector_main(void *arg)

@@ -30,6 +30,7 @@
 #define EXIT_FAILED_MS 200
 #define FATAL_MS 1000
 #define CHILD_AGE_NS (100 * PYRO_NS_PER_MS)
+#define RETRY_NS PYRO_NS_PER_SEC
 #define FORK_WAIT_NS (5 * PYRO_NS_PER_MS)
 
 static bool is_running(void)
@@ -63,7 +64,7 @@ static void become_child(void)
 	s->stacks = (struct pyro_stacks){0};
 	s->marked = false;
 	pyro_slots_forked();
-	pyro_registry_init();
+	pyro_registry_forked();
 	pyro_cpu_forked();
 	self = pyro_registry_claim(PYRO_THREAD_LIVE);
 	if (self) {
@@ -98,6 +99,11 @@ static void after_fork_child(void)
 		become_child();
 }
 
+void pyro_lifecycle_enter(void)
+{
+	after_fork_child();
+}
+
 void pyro_lifecycle_revive(void)
 {
 	struct pyro_session *s = &pyro_session;
@@ -105,8 +111,13 @@ void pyro_lifecycle_revive(void)
 	after_fork_child(); /* _Fork and raw clone run no handlers */
 	if (pyro_on_get() != PYRO_ON_CHILD || !pyro_mutex_lock_for(&s->lock, 0))
 		return;
-	if (pyro_on_get() == PYRO_ON_CHILD && !s->modules)
-		pyro_session_run(PYRO_START_FORKED);
+	if (pyro_on_get() == PYRO_ON_CHILD && !s->modules &&
+	    pyro_session_run(PYRO_START_FORKED) != 0) {
+		/* No thread to be had: not again for a while. */
+		atomic_store(&s->state, PYRO_SESSION_RUNNING);
+		atomic_store(&pyro_on_page->child_since_ns,
+			     pyro_clock_ns(CLOCK_MONOTONIC) + RETRY_NS);
+	}
 	pyro_mutex_unlock(&s->lock);
 }
 
@@ -133,30 +144,40 @@ static void on_hooked_call(void)
 
 	uint64_t since = atomic_load(&pyro_on_page->child_since_ns);
 
-	if (pyro_clock_ns(CLOCK_MONOTONIC) - since >= CHILD_AGE_NS &&
+	if (pyro_clock_ns(CLOCK_MONOTONIC) >= since + CHILD_AGE_NS &&
 	    !in_signal_handler())
 		pyro_lifecycle_revive();
 }
 
 static _Atomic bool exiting;
 
+static void end_at_exit(struct pyro_session *s)
+{
+	pyro_session_end(EXIT_MS, EXIT_FAILED_MS);
+	/* A transfer that goes on would find the TLS library gone. */
+	if (s->uploader)
+		pyro_uploader_halt(s->uploader, HALT_MS);
+}
+
 static void at_exit(void)
 {
 	struct pyro_session *s = &pyro_session;
 
-	if (!is_running() || is_wiped() || atomic_exchange(&exiting, true))
+	/* A vfork child that calls exit has its parent's memory. */
+	if (!is_running() || is_wiped() || pyro_process.pid != pyro_getpid() ||
+	    atomic_exchange(&exiting, true))
 		return;
 	if (pyro_on_get() == PYRO_ON_CHILD && !s->modules) {
 		if (pyro_process_cpu_ns() < PYRO_LAZY_CPU_NS)
 			return;
 		pyro_lifecycle_revive();
 	}
-	if (!s->modules)
+	/* Against a stop in another thread. */
+	if (!pyro_mutex_lock_for(&s->lock, EXIT_MS * PYRO_NS_PER_MS))
 		return;
-	pyro_session_end(EXIT_MS, EXIT_FAILED_MS);
-	/* A transfer that goes on would find the TLS library gone. */
-	if (s->uploader)
-		pyro_uploader_halt(s->uploader, HALT_MS);
+	if (is_running() && s->modules)
+		end_at_exit(s);
+	pyro_mutex_unlock(&s->lock);
 }
 
 /* Handlers run in reverse order: one that was registered before the TLS library

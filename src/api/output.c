@@ -76,7 +76,7 @@ static int drop(struct pyro_session *s, const struct pyro_buf *pprof)
 	return err;
 }
 
-void pyro_output_window(struct pyro_session *s, struct pyro_profile *profile)
+bool pyro_output_window(struct pyro_session *s, struct pyro_profile *profile)
 {
 	struct pyro_buf pprof = {0};
 	int err;
@@ -93,6 +93,7 @@ void pyro_output_window(struct pyro_session *s, struct pyro_profile *profile)
 			      pyroscope_strerror(err));
 	else
 		pyro_output_mark(s, false);
+	return err == 0;
 }
 
 void pyro_output_mark(struct pyro_session *s, bool pending)

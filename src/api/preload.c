@@ -14,6 +14,7 @@
 #include "base/log.h"
 #include "base/os.h"
 #include "source/exec_hook.h"
+#include "source/hook.h"
 
 /* Take our entry out, in place, and with it what would make a program that
  * links the library drop files for a parent that does not wait for it. */
@@ -43,6 +44,8 @@ __attribute__((constructor)) static void on_load(void)
 	size_t len;
 	const char *entry = list ? pyro_preload_entry(list, &len) : NULL;
 
+	pyro_hook_resolve();
+	pyro_exec_hook_resolve();
 	if (!entry)
 		return;
 	pyro_process.preloaded = true;

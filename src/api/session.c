@@ -5,7 +5,10 @@
  * collector arms the timers when it has built the tables. */
 #include "api/session.h"
 
+#include <dlfcn.h>
 #include <errno.h>
+#include <stdlib.h>
+#include <string.h>
 #include <unistd.h>
 
 #include "base/log.h"
@@ -62,7 +65,7 @@ static int start_uploader(struct pyro_session *s)
 static int prepare(struct pyro_session *s)
 {
 	static _Atomic bool slots_made;
-	int err = pyro_on_init();
+	int err = pyro_on_init() == 0 ? 0 : -ENOTSUP;
 
 	if (!err)
 		err = pyro_registry_init();
@@ -94,6 +97,7 @@ int pyro_session_run(enum pyro_start_how how)
 		goto free_modules;
 	s->sequence = 0;
 	s->marked = false;
+	s->quiet = true;
 	s->window = (struct pyro_window){0};
 	atomic_store(&s->shipped, false);
 	atomic_store(&s->flush_asked, 0);
@@ -104,6 +108,9 @@ int pyro_session_run(enum pyro_start_how how)
 	/* A forked child's clock began at zero when it did. */
 	pyro_window_begin(s, forked ? 0 : pyro_process_cpu_ns(),
 			  forked ? 0 : pyro_library_cpu_ns());
+	if (forked)
+		pyro_window_since(s,
+				  atomic_load(&pyro_on_page->child_since_ns));
 	atomic_store(&s->state, PYRO_SESSION_RUNNING);
 	if (!forked)
 		pyro_on_set(PYRO_ON_STARTING);
@@ -121,6 +128,19 @@ free_modules:
 	return err;
 }
 
+/* Their interceptors and ours do not get on, and their times mean nothing. */
+static bool is_instrumented(void)
+{
+	static const char *const name[] = {"__asan_init", "__tsan_init",
+					   "__msan_init", "__hwasan_init"};
+	const char *preload = secure_getenv("LD_PRELOAD");
+
+	for (size_t i = 0; i < PYRO_COUNT_OF(name); i++)
+		if (dlsym(RTLD_DEFAULT, name[i]))
+			return true;
+	return preload && strstr(preload, "vgpreload");
+}
+
 int pyro_session_start(const struct pyroscope_config *given,
 		       enum pyro_start_how how)
 {
@@ -131,6 +151,11 @@ int pyro_session_start(const struct pyroscope_config *given,
 
 	int err = atomic_load(&s->state) == PYRO_SESSION_IDLE ? 0 : -EALREADY;
 
+	if (!err && is_instrumented()) {
+		pyro_log("not started: the program runs under a sanitizer or "
+			 "Valgrind");
+		err = -ENOTSUP;
+	}
 	if (!err)
 		err = pyro_config_load(&s->config, given);
 	if (!err) {
@@ -152,7 +177,7 @@ static bool worth_uploading(struct pyro_session *s)
 {
 	return atomic_load(&s->shipped) || !s->uploader ||
 	       !pyro_process.preloaded ||
-	       pyro_process_cpu_ns() >= PYRO_UPLOAD_CPU_NS;
+	       pyro_program_cpu_ns() >= PYRO_UPLOAD_CPU_NS;
 }
 
 int pyro_session_end(uint32_t timeout_ms, uint32_t failed_ms)
@@ -186,11 +211,19 @@ int pyroscope_start(const struct pyroscope_config *config)
 	return pyro_session_start(config, PYRO_START_NORMAL);
 }
 
+/* A forked child whose samples wait for a collector. */
+static bool is_uncollected(struct pyro_session *s)
+{
+	return atomic_load(&s->state) == PYRO_SESSION_RUNNING &&
+	       pyro_on_get() == PYRO_ON_CHILD && !s->modules;
+}
+
 static void free_session(struct pyro_session *s)
 {
 	if (s->uploader)
 		pyro_uploader_free(s->uploader, 0);
-	pyro_modules_free(s->modules);
+	if (s->quiet)
+		pyro_modules_free(s->modules);
 	pyro_stacks_free(&s->stacks);
 	s->modules = NULL;
 	s->uploader = NULL;
@@ -202,9 +235,15 @@ int pyroscope_stop(uint32_t timeout_ms)
 	struct pyro_session *s = &pyro_session;
 	int err = 0;
 
+	pyro_lifecycle_enter();
 	pyro_mutex_lock(&s->lock);
-	if (atomic_load(&s->state) == PYRO_SESSION_RUNNING &&
-	    pyro_on_get() != PYRO_ON_CHILD) {
+	if (is_uncollected(s)) {
+		pyro_hook_on_child(NULL);
+		pyro_on_set(PYRO_ON_NO);
+		pyro_cpu_stop();
+		atomic_store(&s->state, PYRO_SESSION_IDLE);
+	}
+	if (atomic_load(&s->state) == PYRO_SESSION_RUNNING) {
 		pyro_hook_on_child(NULL);
 		atomic_store(&s->state, PYRO_SESSION_STOPPING);
 		err = pyro_session_end(timeout_ms, timeout_ms);
@@ -236,11 +275,14 @@ int pyroscope_flush(uint32_t timeout_ms)
 		pyro_clock_ns(CLOCK_MONOTONIC) + timeout_ms * PYRO_NS_PER_MS;
 	int err = 0;
 
+	pyro_lifecycle_enter();
+	if (is_uncollected(s))
+		pyro_lifecycle_revive();
 	/* Held so that no stop frees what is waited on. */
 	if (!pyro_mutex_lock_for(&s->lock, wait_ns))
 		return -ETIMEDOUT;
 	if (atomic_load(&s->state) == PYRO_SESSION_RUNNING &&
-	    pyro_on_get() != PYRO_ON_CHILD) {
+	    !is_uncollected(s)) {
 		uint32_t before = atomic_load(&s->flush_done);
 
 		atomic_fetch_add(&s->flush_asked, 1);
@@ -276,7 +318,6 @@ void pyroscope_fork_child(void)
 	XX(EINVAL, "invalid argument")                                     \
 	XX(E2BIG, "the program is newer than the library")                 \
 	XX(ENOTSUP, "this process cannot be profiled")                     \
-	XX(ENOSYS, "the kernel is too old: 4.18 or newer is needed")       \
 	XX(EBUSY, "the program uses every signal that sampling could use") \
 	XX(ENOMEM, "out of memory")                                        \
 	XX(EAGAIN, "no thread could be started")                           \

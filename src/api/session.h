@@ -77,6 +77,7 @@ struct pyro_session {
 	uint64_t next_urgent_ns, urgent_pause_ns;
 	int64_t last_time_ns;
 	uint32_t sequence;
+	bool quiet;  /* ended, and no handler can be using the modules */
 	bool marked; /* the folder knows that samples are pending */
 
 	/* Set before the collector starts, constant after. */
@@ -103,14 +104,20 @@ int pyro_session_end(uint32_t timeout_ms, uint32_t failed_ms);
  * of the window. Before the collector runs, or by it. */
 void pyro_window_begin(struct pyro_session *s, uint64_t cpu_ns,
 		       uint64_t library_ns);
+/* The window began at an earlier time of CLOCK_MONOTONIC. */
+void pyro_window_since(struct pyro_session *s, uint64_t start_ns);
 void pyro_collector_main(void *arg);
 
 /* output.c */
-void pyro_output_window(struct pyro_session *s, struct pyro_profile *profile);
+/* False: it was dropped, after a log line. */
+bool pyro_output_window(struct pyro_session *s, struct pyro_profile *profile);
 /* In a folder: tell that samples are pending, or that all were written. */
 void pyro_output_mark(struct pyro_session *s, bool pending);
 
 /* lifecycle.c: each may be called at every start. */
+/* First thing in a public call: a child that was forked without handlers sets
+ * itself up here. */
+void pyro_lifecycle_enter(void);
 void pyro_lifecycle_init(void);
 /* Take SIGTERM and its like where they would kill the process. */
 void pyro_lifecycle_catch_signals(void);
@@ -122,6 +129,7 @@ uint32_t pyro_left_ms(uint64_t end_ns);
 
 /* CPU time of this process, and whether that is too little to start for. */
 uint64_t pyro_process_cpu_ns(void);
+uint64_t pyro_program_cpu_ns(void); /* without the library's threads */
 #define PYRO_LAZY_CPU_NS (10 * PYRO_NS_PER_MS)
 #define PYRO_UPLOAD_CPU_NS (100 * PYRO_NS_PER_MS)
 

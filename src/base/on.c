@@ -9,12 +9,15 @@
 
 static struct pyro_on_page never = {.owned = 1};
 
-struct pyro_on_page *pyro_on_page = &never;
+struct pyro_on_page *_Atomic pyro_on_page = &never;
 
 int pyro_on_init(void)
 {
-	if (pyro_on_page != &never)
+	if (pyro_on_page != &never) {
+		/* Wiped if this is a child of a process that had stopped. */
+		atomic_store(&pyro_on_page->owned, 1);
 		return 0;
+	}
 
 	struct pyro_on_page *page = pyro_pages_alloc(sizeof(*page));
 

@@ -26,14 +26,17 @@ struct pyro_on_page {
 };
 
 /* Never NULL: before init it points to a constant "no". */
-extern struct pyro_on_page *pyro_on_page;
+extern struct pyro_on_page *_Atomic pyro_on_page;
 
 /* 0, or -ENOSYS when the kernel cannot wipe pages (before 4.14). Once. */
 int pyro_on_init(void);
 
 static inline enum pyro_on pyro_on_get(void)
 {
-	return (enum pyro_on)atomic_load_explicit(&pyro_on_page->on,
+	struct pyro_on_page *page =
+		atomic_load_explicit(&pyro_on_page, memory_order_acquire);
+
+	return (enum pyro_on)atomic_load_explicit(&page->on,
 						  memory_order_acquire);
 }
 

@@ -51,7 +51,8 @@ struct pyro_libc_threads {
 };
 extern struct pyro_libc_threads pyro_libc_threads;
 
-/* Is tid one of those? Their CPU time, of the living and the dead. */
+/* Is tid a thread of the library? CPU time of all of them, the ended included;
+ * a moment's reading may be too small while one ends. */
 bool pyro_is_library_thread(pid_t tid);
 uint64_t pyro_library_cpu_ns(void);
 /* In a forked child, where they do not exist. */

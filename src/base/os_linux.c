@@ -56,8 +56,10 @@ bool pyro_read_memory(const void *from, void *to, size_t len)
 	int saved = errno;
 
 	errno = 0;
-	long n = syscall(SYS_process_vm_readv, pyro_getpid(), &local, 1,
-			 &remote, 1, 0);
+	/* Long: the seventh is passed in memory, and the kernel reads all of
+	 * it, where an int leaves what was there in the upper half. */
+	long n = syscall(SYS_process_vm_readv, (long)pyro_getpid(), &local, 1L,
+			 &remote, 1L, 0L);
 	bool ok = n >= 0 && (size_t)n == len;
 
 	/* Seccomp filters of old container runtimes refuse the call. */

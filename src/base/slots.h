@@ -2,7 +2,7 @@
 /* slots.h - records on their way from handlers to the collector
  *
  * One pool of fixed-size slots for the whole process. A writer takes a free
- * slot (CAS FREE to BUSY from a hashed start, a few probes), fills it and
+ * slot (CAS FREE to BUSY, a few probes), fills it and
  * commits it READY; the collector sweeps. No slot belongs to a thread, so
  * nesting, bursts and dead threads need no special case. When no slot is free
  * the event's weight is counted as lost. The memory is zero in a forked child:
@@ -26,7 +26,6 @@ struct pyro_record {
 	uint32_t generation; /* of the snapshot that pc[] belongs to */
 	uint16_t depth;
 	uint16_t stop; /* enum pyro_stop: why the walk ended */
-	uint32_t unused;
 	/* Leaf first; return addresses are stored minus one, so that each
 	 * lies inside the instruction that it stands for. */
 	uint64_t pc[PYRO_DEPTH_MAX];
@@ -61,9 +60,11 @@ size_t pyro_slots_reclaim(pyro_alive_fn *alive, void *arg);
 /* What was lost since the last call. */
 void pyro_slots_lost(uint64_t *weight_ns, uint64_t *ticks);
 
-/* Wait until pyro_slots_wake() is called, the pool fills, or timeout_ns went by;
- * with idle also until the first record is committed. Collector. */
-void pyro_slots_wait(uint64_t timeout_ns, bool idle);
+/* Wait until pyro_slots_wake() was called after pyro_slots_wakes() gave seen, the
+ * pool fills, or timeout_ns went by; with idle also until the first record is
+ * committed. Collector. */
+void pyro_slots_wait(uint32_t seen, uint64_t timeout_ns, bool idle);
+uint32_t pyro_slots_wakes(void);
 void pyro_slots_wake(void) PYRO_SIGNAL_SAFE;
 
 #endif

@@ -88,6 +88,7 @@ size_t pyro_slots_reclaim(pyro_alive_fn *alive, void *arg)
 			continue;
 		atomic_fetch_add(&pool->lost_ns, r->weight_ns);
 		atomic_fetch_add(&pool->lost_ticks, r->ticks);
+		r->tid = 0;
 		if (atomic_compare_exchange_strong(&r->state, &state,
 						   PYRO_SLOT_FREE))
 			freed++;
@@ -108,10 +109,14 @@ void pyro_slots_lost(uint64_t *weight_ns, uint64_t *ticks)
 	*ticks = atomic_exchange(&pool->lost_ticks, 0);
 }
 
-void pyro_slots_wait(uint64_t timeout_ns, bool idle)
+uint32_t pyro_slots_wakes(void)
+{
+	return atomic_load(&atomic_load(&pyro_slot_pool)->wake);
+}
+
+void pyro_slots_wait(uint32_t seen, uint64_t timeout_ns, bool idle)
 {
 	struct pyro_slot_pool *pool = atomic_load(&pyro_slot_pool);
-	uint32_t seen = atomic_load(&pool->wake);
 
 	/* Idle is set before ready is looked at, and a writer counts ready
 	 * before it looks at idle: one of the two sees the other. */

@@ -13,21 +13,19 @@
 #include "base/arena.h"
 #include "base/os.h"
 
+#define MAIN_STACK_MAX ((size_t)64 << 20)
 #define REGION_BYTES (PYRO_THREADS_MAX * sizeof(struct pyro_thread))
 
 struct pyro_mutex pyro_registry_lock = PYRO_MUTEX_INIT(PYRO_RANK_REGISTRY);
 
 struct pyro_thread *_Atomic pyro_registry_region;
 
-/* Guarded by the registry lock; reset to 0 by whoever finds the region wiped
- * (pyro_registry_init in a forked child). */
-static size_t limit;     /* entries below were used once */
-static size_t free_hint; /* none is free below */
+/* Written under the registry lock. */
+static _Atomic size_t limit; /* entries below were used once */
+static size_t free_hint;     /* none is free below */
 
 int pyro_registry_init(void)
 {
-	limit = 0;
-	free_hint = 0;
 	if (atomic_load(&pyro_registry_region))
 		return 0;
 
@@ -41,6 +39,12 @@ int pyro_registry_init(void)
 	return 0;
 }
 
+void pyro_registry_forked(void)
+{
+	atomic_store(&limit, 0);
+	free_hint = 0;
+}
+
 struct pyro_thread *pyro_registry_claim(enum pyro_thread_state state)
 {
 	struct pyro_thread *base = atomic_load(&pyro_registry_region);
@@ -51,7 +55,7 @@ struct pyro_thread *pyro_registry_claim(enum pyro_thread_state state)
 		if (atomic_load(&t->state) != PYRO_THREAD_FREE)
 			continue;
 		free_hint = i + 1;
-		limit = pyro_max(limit, i + 1);
+		atomic_store(&limit, pyro_max(atomic_load(&limit), i + 1));
 		t->armed = t->scanned = false;
 		t->seen = true;
 		t->stack = (struct pyro_stack){0, 0};
@@ -66,6 +70,9 @@ void pyro_registry_release(struct pyro_thread *thread)
 {
 	size_t index = (size_t)(thread - atomic_load(&pyro_registry_region));
 
+	/* Odd if the thread was cancelled in its handler. */
+	atomic_store(&thread->epoch,
+		     (atomic_load(&thread->epoch) + 1) & ~UINT32_C(1));
 	atomic_store(&thread->tid, 0);
 	atomic_store(&thread->state, PYRO_THREAD_FREE);
 	free_hint = pyro_min(free_hint, index);
@@ -73,7 +80,7 @@ void pyro_registry_release(struct pyro_thread *thread)
 
 size_t pyro_registry_limit(void)
 {
-	return limit;
+	return atomic_load(&limit);
 }
 
 struct pyro_thread *pyro_registry_at(size_t index)
@@ -98,7 +105,7 @@ static bool wait_out_of_handler(const struct pyro_thread *t)
 bool pyro_registry_quiesce(void)
 {
 	atomic_thread_fence(memory_order_seq_cst);
-	for (size_t i = 0; i < limit; i++)
+	for (size_t i = 0; i < atomic_load(&limit); i++)
 		if (!wait_out_of_handler(pyro_registry_at(i)))
 			return false;
 	return true;
@@ -135,8 +142,9 @@ struct pyro_stack pyro_stack_of_main(void)
 	if (!stack.hi || getrlimit(RLIMIT_STACK, &rl) != 0 ||
 	    rl.rlim_cur == RLIM_INFINITY || rl.rlim_cur >= stack.hi)
 		return (struct pyro_stack){0, 0};
-	/* The kernel lets it grow down to here, and keeps others out. */
-	stack.lo = stack.hi - rl.rlim_cur;
+	/* The kernel lets it grow down to here, and keeps others out; of a limit
+	 * that the program raised itself, only what was kept free at exec. */
+	stack.lo = stack.hi - pyro_min(rl.rlim_cur, MAIN_STACK_MAX);
 	return stack;
 }
 

@@ -25,7 +25,8 @@ enum pyro_thread_state { /* zero pages are free entries */
 struct pyro_thread {
 	/* Written by the thread's own handler. */
 	_Atomic uint32_t epoch; /* odd: in the handler, reading a snapshot */
-	/* Guarded by the registry lock; read by handlers. */
+	/* Written under the registry lock, or by the thread itself when it
+	 * begins; read by handlers. */
 	_Atomic pid_t tid;
 	_Atomic uint32_t state; /* enum pyro_thread_state */
 	int timer;              /* kernel's number; valid if armed */
@@ -42,6 +43,8 @@ extern struct pyro_mutex pyro_registry_lock;
 
 /* Map the region, once a process. 0 or -ENOMEM. */
 int pyro_registry_init(void);
+/* In a forked child, where the region reads as empty. System calls only. */
+void pyro_registry_forked(void);
 
 /* The region: NULL before init, then constant. */
 extern struct pyro_thread *_Atomic pyro_registry_region;

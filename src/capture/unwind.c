@@ -344,65 +344,65 @@ static void prefetch(uintptr_t from, uintptr_t to)
 		__builtin_prefetch((const void *)from);
 }
 
-/* Go on by memos, as far as they lead: the rest is for the tables. All checks
- * are those of a slow step; a step that does not pass is left to it. */
+/* Go to the caller with all checks of a slow step, or change nothing. Inline:
+ * the walker is then the loop's own, and its registers are registers. */
+static inline bool step_by_memo(struct walker *w, uint64_t step)
+{
+	struct pyro_regs *r = &w->regs;
+	bool by_fp = STEP_KIND(step) == STEP_FP;
+	uintptr_t sp = r->sp, at;
+	uintptr_t cfa = (by_fp ? r->fp : sp) + STEP_CFA_OFF(step);
+
+	if ((by_fp && w->lost_fp) || cfa < sp + sizeof(uintptr_t) ||
+	    cfa > w->stack.hi || sp < w->stack.lo ||
+	    cfa % PYRO_STACK_ALIGN != 0)
+		return false;
+	prefetch(sp + AHEAD_BYTES,
+		 pyro_min(cfa, sp + AHEAD_BYTES) + AHEAD_BYTES);
+	/* A slot below sp has been popped already. */
+	at = STEP_FP_AT(step, cfa);
+	if (step & STEP_FP_SAVED) {
+		if (at >= sp)
+			r->fp = *(const volatile uintptr_t *)at;
+		w->lost_fp = false;
+	}
+	at = STEP_RBX_AT(step, cfa);
+	if (step & STEP_RBX_SAVED) {
+		if (at >= sp)
+			r->rbx = *(const volatile uintptr_t *)at;
+		w->lost_rbx = false;
+	}
+	r->pc = pyro_strip_return_address(
+		*(const volatile uintptr_t *)(cfa - sizeof(uintptr_t)));
+	r->sp = cfa;
+	w->gregs = 0;
+	return true;
+}
+
+/* As far as memos lead: the rest is for the tables. */
 static size_t walk_by_memos(struct walker *w, uint64_t *pc, size_t depth,
 			    size_t max, bool *done)
 {
-	struct pyro_regs r = w->regs;
-	bool lost_fp = w->lost_fp, lost_rbx = w->lost_rbx;
-	size_t first = depth;
+	struct walker here = *w;
 
 	while (depth < max) {
-		struct pyro_memo *memo = memo_of(w->snapshot, r.pc - 1);
-		uint64_t check = atomic_load_explicit(&memo->check,
-						      memory_order_relaxed);
+		uintptr_t key = here.regs.pc - 1;
+		struct pyro_memo *memo = memo_of(w->snapshot, key);
 		uint64_t step =
 			atomic_load_explicit(&memo->step, memory_order_relaxed);
 
-		if ((check ^ mixed(step)) != r.pc - 1 ||
-		    STEP_KIND(step) == STEP_NONE)
+		if ((atomic_load_explicit(&memo->check, memory_order_relaxed) ^
+		     mixed(step)) != key)
 			break;
-		if (STEP_KIND(step) == STEP_END) {
-			pc[depth++] = r.pc - 1;
-			*done = true;
+		*done = STEP_KIND(step) == STEP_END;
+		if (!*done && (STEP_KIND(step) == STEP_NONE ||
+			       !step_by_memo(&here, step)))
 			break;
-		}
-
-		bool by_fp = STEP_KIND(step) == STEP_FP;
-		uintptr_t cfa = (by_fp ? r.fp : r.sp) + STEP_CFA_OFF(step);
-
-		if ((by_fp && lost_fp) || cfa <= r.sp || cfa > w->stack.hi ||
-		    r.sp < w->stack.lo || cfa % PYRO_STACK_ALIGN != 0)
+		pc[depth++] = key;
+		if (*done)
 			break;
-		prefetch(r.sp + AHEAD_BYTES,
-			 pyro_min(cfa, r.sp + AHEAD_BYTES) + AHEAD_BYTES);
-		pc[depth++] = r.pc - 1;
-		r.pc = pyro_strip_return_address(
-			*(const volatile uintptr_t *)(cfa - 8));
-		/* A slot below sp has been popped already. */
-		if (step & STEP_FP_SAVED) {
-			uintptr_t at = STEP_FP_AT(step, cfa);
-
-			if (at >= r.sp)
-				r.fp = *(const volatile uintptr_t *)at;
-			lost_fp = false;
-		}
-		if (step & STEP_RBX_SAVED) {
-			uintptr_t at = STEP_RBX_AT(step, cfa);
-
-			if (at >= r.sp)
-				r.rbx = *(const volatile uintptr_t *)at;
-			lost_rbx = false;
-		}
-		r.sp = cfa;
 	}
-	if (depth != first) {
-		w->regs = r;
-		w->lost_fp = lost_fp;
-		w->lost_rbx = lost_rbx;
-		w->gregs = 0;
-	}
+	*w = here;
 	return depth;
 }
 

@@ -31,9 +31,12 @@ struct pyro_modules {
 	bool is_fresh;               /* that refresh succeeded */
 	struct pyro_snapshot **kept; /* by rising generation */
 	size_t kept_count, kept_cap;
-	uint32_t generation;
 	size_t bytes; /* of tables and symbols */
 };
+
+/* Of the process, not of a session: a record that was left over must not find a
+ * snapshot of its number. Only the one collector there is writes it. */
+static uint32_t last_generation;
 
 struct pyro_modules *pyro_modules_new(const char *debug_root)
 {
@@ -50,16 +53,21 @@ struct pyro_modules *pyro_modules_new(const char *debug_root)
 	return m;
 }
 
+void pyro_modules_unpublish(struct pyro_modules *modules)
+{
+	const struct pyro_snapshot *newest = pyro_modules_current();
+
+	for (size_t i = 0; i < modules->kept_count; i++)
+		if (modules->kept[i] == newest)
+			atomic_store(&pyro_snapshot_current, NULL);
+}
+
 void pyro_modules_free(struct pyro_modules *modules)
 {
 	if (!modules)
 		return;
-
-	const struct pyro_snapshot *newest = pyro_modules_current();
-
+	pyro_modules_unpublish(modules);
 	for (size_t i = 0; i < modules->kept_count; i++) {
-		if (modules->kept[i] == newest)
-			atomic_store(&pyro_snapshot_current, NULL);
 		pyro_pages_free(modules->kept[i], modules->kept[i]->bytes);
 	}
 	for (size_t i = 0; i < modules->entry_count; i++) {
@@ -291,7 +299,7 @@ static int publish(struct pyro_modules *m, const struct maps *maps)
 		pyro_pages_free(s, s->bytes);
 		return err;
 	}
-	s->generation = ++m->generation;
+	s->generation = ++last_generation;
 	m->kept[m->kept_count++] = s;
 	/* Release: pairs with the acquire in pyro_modules_current(). */
 	atomic_store_explicit(&pyro_snapshot_current, s, memory_order_release);

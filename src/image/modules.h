@@ -13,7 +13,7 @@
 #include "image/symbols.h"
 #include "image/tables.h"
 
-/* Module ids are 16 bits so that (module, address) fits 64: see frame_id. */
+/* Module ids are 16 bits so that (module, address) fits 64 bits. */
 #define PYRO_MODULE_MAX 65535
 
 struct pyro_module {
@@ -34,7 +34,10 @@ struct pyro_modules;
 
 /* Returns owned; NULL for out of memory. */
 struct pyro_modules *pyro_modules_new(const char *debug_root);
+/* No handler may use a snapshot any more: pyro_modules_unpublish(), then wait. */
 void pyro_modules_free(struct pyro_modules *modules);
+/* Handlers that come now find no snapshot. */
+void pyro_modules_unpublish(struct pyro_modules *modules);
 
 /* Look whether objects were loaded or unloaded (some 15 ns when not), and if so
  * build what is missing and publish a new snapshot. Returns 1 when published,

@@ -11,6 +11,7 @@ _Atomic(const struct pyro_snapshot *) pyro_snapshot_current;
 
 const struct pyro_snapshot *pyro_modules_current(void)
 {
+	/* Not to be moved before the store of the handler's epoch. */
 	return atomic_load_explicit(&pyro_snapshot_current,
-				    memory_order_acquire);
+				    memory_order_seq_cst);
 }

@@ -66,8 +66,11 @@ void pyro_stacks_add(struct pyro_stacks *stacks, const uint64_t *frames,
 
 	values->ticks += ticks;
 	values->ns += ns;
-	if (ns > PYRO_WEIGHT_MAX_NS)
-		values->delayed_ns += ns - PYRO_WEIGHT_MAX_NS;
+	/* A signal that was in time stands for one period at least. */
+	uint64_t in_time = PYRO_WEIGHT_MAX_NS + (ticks ? ns / ticks : 0);
+
+	if (ns > in_time)
+		values->delayed_ns += ns - in_time;
 	stacks->total_ns += ns;
 	stacks->total_ticks += ticks;
 	stacks->records++;

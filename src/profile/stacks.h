@@ -14,9 +14,9 @@
 /* Distinct stacks kept in one window; the rest is summed in `overflow`. */
 #define PYRO_STACKS_MAX 50000
 
-/* Time of one signal that may be charged to the stack where it arrived: above,
- * delivery was delayed (a blocked signal, a long system call), and the rest is
- * shown under a frame that says so. */
+/* Time of one signal, beyond one period, that may be charged to the stack where
+ * it arrived: above, delivery was delayed (a blocked signal, a long system
+ * call), and the rest is shown under a frame that says so. */
 #define PYRO_WEIGHT_MAX_NS (100 * PYRO_NS_PER_MS)
 
 #define PYRO_FRAME_MODULE(frame) ((uint32_t)((frame) >> 48))
@@ -25,7 +25,7 @@
 struct pyro_stack_values {
 	uint64_t ticks; /* timer expirations: the samples/count of pprof */
 	uint64_t ns;
-	uint64_t delayed_ns; /* of ns: above PYRO_WEIGHT_MAX_NS a signal */
+	uint64_t delayed_ns; /* of ns: beyond PYRO_WEIGHT_MAX_NS a signal */
 };
 
 struct pyro_stack_entry {

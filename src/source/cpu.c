@@ -40,7 +40,7 @@ static uint64_t first_expiry(uint64_t period)
 	return pyro_random() % period + 1;
 }
 
-bool pyro_cpu_arm(struct pyro_thread *thread, pid_t tid)
+int pyro_cpu_arm(struct pyro_thread *thread, pid_t tid)
 {
 	uint64_t period = pyro_cpu_period_ns();
 	uint64_t first = first_expiry(period);
@@ -59,20 +59,23 @@ bool pyro_cpu_arm(struct pyro_thread *thread, pid_t tid)
 
 	atomic_store(&thread->tid, tid);
 	atomic_store(&thread->state, PYRO_THREAD_LIVE);
-	if (event.signo == 0)
-		return false;
-	if (atomic_load(&cpu.armed) >= cpu.armed_max ||
-	    pyro_syscall4(SYS_timer_create, pyro_thread_clock(tid),
-			  (long)&event, (long)&thread->timer, 0) < 0)
-		return false;
-	if (pyro_syscall4(SYS_timer_settime, thread->timer, 0, (long)&when, 0) <
-	    0) {
-		pyro_syscall4(SYS_timer_delete, thread->timer, 0, 0, 0);
-		return false;
+	if (event.signo == 0 || atomic_load(&cpu.armed) >= cpu.armed_max)
+		return -EAGAIN;
+
+	long err = pyro_syscall4(SYS_timer_create, pyro_thread_clock(tid),
+				 (long)&event, (long)&thread->timer, 0);
+
+	if (err == 0) {
+		err = pyro_syscall4(SYS_timer_settime, thread->timer, 0,
+				    (long)&when, 0);
+		if (err < 0)
+			pyro_syscall4(SYS_timer_delete, thread->timer, 0, 0, 0);
 	}
+	if (err < 0)
+		return (int)err;
 	thread->armed = true;
 	atomic_fetch_add(&cpu.armed, 1);
-	return true;
+	return 0;
 }
 
 void pyro_cpu_disarm(struct pyro_thread *thread)
@@ -140,7 +143,9 @@ static int choose_signal(void)
 		memset(&ours, 0, sizeof(ours));
 		ours.sa_sigaction = pyro_cpu_on_tick;
 		ours.sa_flags = SA_SIGINFO | SA_RESTART | SA_ONSTACK;
-		sigemptyset(&ours.sa_mask);
+		/* A handler of the program that nested in ours could leave it
+		 * by longjmp, and never give the slot back. */
+		sigfillset(&ours.sa_mask);
 		if (sigaction(candidate(i), &ours, NULL) == 0)
 			return candidate(i);
 	}
@@ -210,16 +215,23 @@ static uint64_t tid_hash(pid_t tid)
 	return pyro_hash(&tid, sizeof(tid), 0);
 }
 
-static bool arm_found(pid_t tid)
+static int arm_found(pid_t tid)
 {
 	struct pyro_thread *t = pyro_registry_claim(PYRO_THREAD_LIVE);
 
 	if (!t)
-		return false;
+		return -EAGAIN;
 	t->scanned = true;
 	if (tid == pyro_getpid())
 		t->stack = pyro_stack_of_main();
 	return pyro_cpu_arm(t, tid);
+}
+
+/* One that has ended since it was listed needs no timer. */
+static void count_unarmed(struct scan *scan, pid_t tid)
+{
+	if (pyro_clock_ns(pyro_thread_clock(tid)) != 0)
+		scan->unarmed++;
 }
 
 static void visit(void *arg, pid_t tid)
@@ -236,12 +248,12 @@ static void visit(void *arg, pid_t tid)
 
 		t->seen = true;
 		/* Room may have come since. */
-		if (!t->armed && !pyro_cpu_arm(t, tid))
-			scan->unarmed++;
+		if (!t->armed && pyro_cpu_arm(t, tid) == -EAGAIN)
+			count_unarmed(scan, tid);
 	} else if (scan->starting > 0 && tid != pyro_getpid()) {
 		scan->deferred = true;
-	} else if (!arm_found(tid)) {
-		scan->unarmed++;
+	} else if (arm_found(tid) == -EAGAIN) {
+		count_unarmed(scan, tid);
 	}
 }
 

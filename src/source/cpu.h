@@ -21,11 +21,11 @@ uint64_t pyro_cpu_period_ns(void);
 /* In a forked child, where no timer exists. */
 void pyro_cpu_forked(void);
 
-/* Arm the timer of a claimed entry for thread tid. False when the limit of
- * pending signals, which all processes of a user share, is near, or the thread
- * is gone. Registry lock held. Makes system
+/* Arm the timer of a claimed entry for thread tid. 0; -EAGAIN when the limit of
+ * pending signals, which all processes of a user share, is near; else -errno:
+ * the thread is gone. Registry lock held. Makes system
  * calls only: a forked child may use it in its fork handler. */
-bool pyro_cpu_arm(struct pyro_thread *thread, pid_t tid);
+int pyro_cpu_arm(struct pyro_thread *thread, pid_t tid);
 void pyro_cpu_disarm(struct pyro_thread *thread);
 
 /* Let the calling thread, which begins, get our signal: programs start threads

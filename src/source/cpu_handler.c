@@ -44,8 +44,8 @@ static void sample(struct pyro_thread *thread, pid_t tid, uint32_t ticks,
 void pyro_cpu_on_tick(int sig, siginfo_t *info, void *context)
 {
 	(void)sig;
-	/* Signals that others sent end here: the disposition that we found
-	 * was to ignore them, by default or by choice. */
+	/* Signals that others sent end here. The program had left this one to
+	 * its default, and most often that is to ignore it (cpu.c). */
 	if (info->si_code != SI_TIMER || pyro_on_get() == PYRO_ON_NO)
 		return;
 

@@ -10,9 +10,6 @@
 /* Set before the handler is installed, then constant until the next start. */
 struct pyro_cpu_handler {
 	_Atomic uint64_t period_ns;
-	/* Time spent in the handler itself, by the thread's CPU clock, is not
-	 * measured per sample: bench/ does that. Samples taken: */
-	_Atomic uint64_t samples;
 };
 
 extern struct pyro_cpu_handler pyro_cpu_handler;

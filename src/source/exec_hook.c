@@ -12,6 +12,7 @@
 #include <fcntl.h>
 #include <limits.h>
 #include <spawn.h>
+#include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -169,6 +170,65 @@ PYRO_HOOK int execvp(const char *file, char *const argv[])
 	return PYRO_NEXT(execvpe)(file, argv, env);
 }
 
+/* The variadic calls: their arguments as an array, on the stack. */
+static size_t count_args(va_list args)
+{
+	size_t count = 2; /* the first, and the NULL */
+
+	while (va_arg(args, char *))
+		count++;
+	return count;
+}
+
+static void collect_args(char **argv, const char *first, va_list args)
+{
+	*argv++ = (char *)(uintptr_t)first;
+	while ((*argv++ = va_arg(args, char *)))
+		;
+}
+
+#define COLLECT(argv, first)                                         \
+	do {                                                         \
+		va_list args_;                                       \
+		va_start(args_, first);                              \
+		(argv) = alloca(count_args(args_) * sizeof(char *)); \
+		va_end(args_);                                       \
+		va_start(args_, first);                              \
+		collect_args(argv, first, args_);                    \
+		va_end(args_);                                       \
+	} while (0)
+
+PYRO_HOOK int execl(const char *path, const char *arg, ...)
+{
+	char **argv;
+
+	COLLECT(argv, arg);
+	return execv(path, argv);
+}
+
+PYRO_HOOK int execlp(const char *file, const char *arg, ...)
+{
+	char **argv;
+
+	COLLECT(argv, arg);
+	return execvp(file, argv);
+}
+
+PYRO_HOOK int execle(const char *path, const char *arg, ...)
+{
+	char **argv;
+	char *const *env;
+	va_list args;
+
+	COLLECT(argv, arg);
+	va_start(args, arg);
+	while (va_arg(args, char *))
+		;
+	env = va_arg(args, char *const *);
+	va_end(args);
+	return execve(path, argv, env);
+}
+
 PYRO_HOOK int posix_spawn(pid_t *restrict pid, const char *restrict path,
 			  const posix_spawn_file_actions_t *restrict actions,
 			  const posix_spawnattr_t *restrict attr,
@@ -191,4 +251,12 @@ PYRO_HOOK int posix_spawnp(pid_t *restrict pid, const char *restrict file,
 
 	CLEAN(file, env);
 	return PYRO_NEXT(posix_spawnp)(pid, file, actions, attr, argv, env);
+}
+
+void pyro_exec_hook_resolve(void)
+{
+	(void)PYRO_NEXT(execve);
+	(void)PYRO_NEXT(execvpe);
+	(void)PYRO_NEXT(posix_spawn);
+	(void)PYRO_NEXT(posix_spawnp);
 }

@@ -10,4 +10,7 @@
  * NULL when there is none. Context: signal, vfork child. */
 const char *pyro_preload_entry(const char *list, size_t *len) PYRO_SIGNAL_SAFE;
 
+/* As pyro_hook_resolve(). */
+void pyro_exec_hook_resolve(void);
+
 #endif

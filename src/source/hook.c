@@ -5,9 +5,9 @@
 #include <errno.h>
 #include <poll.h>
 #include <pthread.h>
-#include <signal.h>
 #include <stdatomic.h>
 #include <sys/epoll.h>
+#include <sys/resource.h>
 #include <sys/select.h>
 #include <sys/socket.h>
 #include <sys/types.h>
@@ -17,7 +17,6 @@
 
 #include "base/on.h"
 #include "base/os.h"
-#include "base/syscall.h"
 #include "source/cpu.h"
 #include "source/next.h"
 
@@ -44,7 +43,23 @@ static pthread_key_t exit_key;
 	XX(int, usleep, (useconds_t us), (us))                                \
 	XX(unsigned, sleep, (unsigned seconds), (seconds))                    \
 	XX(pid_t, waitpid, (pid_t pid, int *status, int options),             \
-	   (pid, status, options))
+	   (pid, status, options))                                            \
+	XX(pid_t, wait, (int *status), (status))                              \
+	XX(pid_t, wait4,                                                      \
+	   (pid_t pid, int *status, int options, struct rusage *usage),       \
+	   (pid, status, options, usage))                                     \
+	XX(int, clock_nanosleep,                                              \
+	   (clockid_t clock, int flags, const struct timespec *t,             \
+	    struct timespec *rest),                                           \
+	   (clock, flags, t, rest))                                           \
+	XX(int, ppoll,                                                        \
+	   (struct pollfd * fds, nfds_t n, const struct timespec *t,          \
+	    const sigset_t *mask),                                            \
+	   (fds, n, t, mask))                                                 \
+	XX(int, epoll_pwait,                                                  \
+	   (int fd, struct epoll_event *events, int max, int ms,              \
+	    const sigset_t *mask),                                            \
+	   (fd, events, max, ms, mask))
 
 #define DECLARE_NEXT(result, name, parameters, arguments) PYRO_NEXT_SLOT(name);
 WAKE_CALLS(DECLARE_NEXT)
@@ -71,6 +86,29 @@ static void wake_child(void)
 	}
 WAKE_CALLS(DEFINE_WAKE_CALL)
 
+/* By their assembler names: glibc declares them with a transparent union, which
+ * no definition in ISO C matches. */
+PYRO_NEXT_SLOT(accept);
+PYRO_NEXT_SLOT(accept4);
+PYRO_HOOK int hooked_accept(int fd, struct sockaddr *addr,
+			    socklen_t *len) __asm__("accept");
+PYRO_HOOK int hooked_accept4(int fd, struct sockaddr *addr, socklen_t *len,
+			     int flags) __asm__("accept4");
+
+int hooked_accept(int fd, struct sockaddr *addr, socklen_t *len)
+{
+	wake_child();
+	return ((__typeof__(hooked_accept) *)pyro_next_address(
+		&pyro_next_accept, "accept"))(fd, addr, len);
+}
+
+int hooked_accept4(int fd, struct sockaddr *addr, socklen_t *len, int flags)
+{
+	wake_child();
+	return ((__typeof__(hooked_accept4) *)pyro_next_address(
+		&pyro_next_accept4, "accept4"))(fd, addr, len, flags);
+}
+
 static void release_self(struct pyro_thread *self)
 {
 	if (atomic_load(&self->tid) != pyro_gettid())
@@ -84,13 +122,10 @@ static void release_self(struct pyro_thread *self)
 }
 
 /* The destructor of exit_key: runs when a thread returns, calls pthread_exit or
- * is cancelled. Signals stay blocked, so that one already queued by our timer
- * dies with the thread. */
+ * is cancelled. A signal that our timer has queued already finds that the entry
+ * is not its thread's any more. */
 static void on_thread_exit(void *arg)
 {
-	uint64_t all = ~UINT64_C(0);
-
-	pyro_syscall4(SYS_rt_sigprocmask, SIG_BLOCK, (long)&all, 0, 8);
 	release_self(arg);
 }
 
@@ -186,6 +221,16 @@ PYRO_HOOK int pthread_create(pthread_t *restrict thread,
 		pyro_mutex_unlock(&pyro_registry_lock);
 	}
 	return err;
+}
+
+void pyro_hook_resolve(void)
+{
+#define RESOLVE(result, name, parameters, arguments) (void)PYRO_NEXT(name);
+	WAKE_CALLS(RESOLVE)
+#undef RESOLVE
+	(void)PYRO_NEXT(accept);
+	(void)PYRO_NEXT(accept4);
+	(void)PYRO_NEXT(pthread_create);
 }
 
 void pyro_hook_init(void)

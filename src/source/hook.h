@@ -11,12 +11,16 @@
 
 #include "base/util.h"
 
-/* Find the next definitions. Once, from a constructor or the first start. */
+/* Find the next definitions, from the constructor: later, dlsym could wait for a
+ * dlopen whose constructors wait for the caller. */
+void pyro_hook_resolve(void);
+
+/* What pthread_create needs beside. At every start. */
 void pyro_hook_init(void);
 
-/* Called from a hook in a process that was started but is not YES: a forked
- * child, or one that was stopped. here() is on a thread of the program in a
- * place where it may call anything. errno is kept by the hook. */
+/* Called from hooks in a process that was started but is not YES, on a thread
+ * of the program, perhaps in one of its signal handlers. The hook keeps
+ * errno. */
 typedef void pyro_child_fn(void);
 void pyro_hook_on_child(pyro_child_fn *fn);
 

@@ -229,7 +229,7 @@ for i in range(%d):
 
 
 def main():
-    times = 16 if LONG else 1
+    times = 20 if LONG else 1
     with tempfile.TemporaryDirectory(prefix="pyro-perf.") as folder:
         os.chdir(folder)
         for name, text, count in (("work.sql", SQL, 700), ("work.py", PYTHON,
@@ -242,7 +242,7 @@ def main():
         lua = ["lua5.4", "work.lua"]
         gzip = ["gzip", "-9", "-c"] + ["text"] * 30 * times
         compare(folder, lua)
-        compare(folder, ["xz", "-6", "-c"] + ["text"] * 2 * times)
+        compare(folder, ["xz", "-6", "-c"] + ["text"] * 3 * times)
         compare(folder, ["/usr/bin/python3", "work.py"])
         compare(folder, ["sqlite3", ":memory:", ".read work.sql"])
         if LONG:
