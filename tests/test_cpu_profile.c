@@ -108,10 +108,10 @@ static void test_names_and_marks(void **state)
 	uint64_t ticks, ns;
 
 	assert_non_null(p);
-	check(p, "known_function;getenv", 28, 13 * PERIOD);
-	check(p, "[signal delayed];known_function;getenv", 0, 15 * PERIOD);
-	check(p, "getenv;[truncated]", 31, 11 * PERIOD);
-	check(p, "[signal delayed];getenv;[truncated]", 0, 20 * PERIOD);
+	check(p, "known_function;getenv", 28, 14 * PERIOD);
+	check(p, "[signal delayed];known_function;getenv", 0, 14 * PERIOD);
+	check(p, "getenv;[truncated]", 31, 12 * PERIOD);
+	check(p, "[signal delayed];getenv;[truncated]", 0, 19 * PERIOD);
 	check(p, "[anon:0x7000123000];known_function", 1, PERIOD);
 	check(p, "[anon:0x7000123000];known_function;[truncated]", 1, PERIOD);
 	check(p, "[truncated]", 1, PERIOD);

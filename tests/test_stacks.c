@@ -64,25 +64,32 @@ static void test_sums(void **state)
 	pyro_stacks_free(&stacks);
 }
 
-/* Only what one signal weighs above the limit is delayed time. */
+/* Only what one signal weighs above the limit and one period is delayed. */
 static void test_delayed(void **state)
 {
+	const uint64_t max = PYRO_WEIGHT_MAX_NS;
 	struct pyro_stacks stacks = {0};
-	uint64_t f[] = {1};
+	uint64_t f[] = {1}, g[] = {2};
 
 	(void)state;
-	pyro_stacks_add(&stacks, f, 1, PYRO_STOP_END, PYRO_WEIGHT_MAX_NS, 1);
-	pyro_stacks_add(&stacks, f, 1, PYRO_STOP_END, PYRO_WEIGHT_MAX_NS - 1,
-			1);
+	/* A tenth of the limit a tick. */
+	pyro_stacks_add(&stacks, f, 1, PYRO_STOP_END, max, 10);
+	pyro_stacks_add(&stacks, f, 1, PYRO_STOP_END, max + max / 10, 11);
 	assert_int_equal(stacks.entries[0].values.delayed_ns, 0);
-	pyro_stacks_add(&stacks, f, 1, PYRO_STOP_END, PYRO_WEIGHT_MAX_NS + 5,
-			1);
-	pyro_stacks_add(&stacks, f, 1, PYRO_STOP_END, 3 * PYRO_WEIGHT_MAX_NS,
-			1);
+	pyro_stacks_add(&stacks, f, 1, PYRO_STOP_END, max + max / 5, 12);
+	pyro_stacks_add(&stacks, f, 1, PYRO_STOP_END, 3 * max, 30);
 	assert_int_equal(stacks.entries[0].values.delayed_ns,
-			 5 + 2 * PYRO_WEIGHT_MAX_NS);
+			 max / 10 + (3 * max - max - max / 10));
 	assert_int_equal(stacks.entries[0].values.ns,
-			 6 * PYRO_WEIGHT_MAX_NS + 4);
+			 6 * max + max / 10 + max / 5);
+	/* At 1 Hz one period is more than the limit, and not delayed. */
+	pyro_stacks_add(&stacks, g, 1, PYRO_STOP_END, PYRO_NS_PER_SEC, 1);
+	assert_int_equal(stacks.entries[1].values.delayed_ns, 0);
+	pyro_stacks_add(&stacks, g, 1, PYRO_STOP_END, 3 * PYRO_NS_PER_SEC, 3);
+	assert_int_equal(stacks.entries[1].values.delayed_ns,
+			 2 * PYRO_NS_PER_SEC - max);
+	/* A weight without ticks divides nothing by zero. */
+	pyro_stacks_add(&stacks, g, 1, PYRO_STOP_END, 5, 0);
 	pyro_stacks_free(&stacks);
 }
 

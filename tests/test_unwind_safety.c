@@ -175,7 +175,7 @@ static void test_stack_of_the_handler(void **state)
 	memset(paint, 0xa5, size);
 	t->stack = pyro_stack_of_main();
 	pyro_on_set(PYRO_ON_YES);
-	assert_true(pyro_cpu_arm(t, pyro_gettid()));
+	assert_int_equal(pyro_cpu_arm(t, pyro_gettid()), 0);
 
 	double began = now_s();
 

@@ -5,13 +5,18 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
+#include <poll.h>
+#include <pthread.h>
+#include <signal.h>
 #include <stdarg.h>
 #include <stdatomic.h>
 #include <stdio.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 static char path_copy[PATH_MAX];
 static const char *_Atomic log_path;
+static struct stat first_stderr;
 
 void pyro_log_to(const char *path)
 {
@@ -20,6 +25,61 @@ void pyro_log_to(const char *path)
 		path = path_copy;
 	}
 	atomic_store(&log_path, path);
+}
+
+void pyro_log_init(void)
+{
+	if (fstat(STDERR_FILENO, &first_stderr) != 0)
+		first_stderr.st_ino = 0;
+}
+
+/* A program that closed its standard streams may have a database or a client
+ * there. What it had from the start is its stderr; and so is, most likely, what
+ * it put there since if that is a terminal, a pipe or a file to append to. */
+static bool is_stderr(void)
+{
+	struct stat now;
+
+	if (fstat(STDERR_FILENO, &now) != 0)
+		return false;
+	if (now.st_dev == first_stderr.st_dev &&
+	    now.st_ino == first_stderr.st_ino)
+		return true;
+	if (S_ISREG(now.st_mode))
+		return fcntl(STDERR_FILENO, F_GETFL) & O_APPEND;
+	return S_ISCHR(now.st_mode) || S_ISFIFO(now.st_mode);
+}
+
+/* Neither waits for a full pipe nor dies of a broken one. One write, so that
+ * lines of several processes do not mix; a log that cannot be written has
+ * nobody to be told to. */
+static void to_stderr(const char *line, size_t len)
+{
+	struct pollfd ready = {.fd = STDERR_FILENO, .events = POLLOUT};
+	struct timespec now = {0, 0};
+	sigset_t pipe_signal, old;
+
+	if (!is_stderr() || poll(&ready, 1, 0) != 1 ||
+	    !(ready.revents & POLLOUT))
+		return;
+	sigemptyset(&pipe_signal);
+	sigaddset(&pipe_signal, SIGPIPE);
+	pthread_sigmask(SIG_BLOCK, &pipe_signal, &old);
+	if (write(STDERR_FILENO, line, len) < 0 && errno == EPIPE &&
+	    !sigismember(&old, SIGPIPE))
+		sigtimedwait(&pipe_signal, NULL, &now);
+	pthread_sigmask(SIG_SETMASK, &old, NULL);
+}
+
+static void append(const char *path, const char *line, size_t len)
+{
+	int fd = open(path, O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC, 0600);
+
+	if (fd < 0)
+		return;
+	if (write(fd, line, len) < 0)
+		errno = 0;
+	close(fd);
 }
 
 void pyro_log(const char *fmt, ...)
@@ -48,15 +108,9 @@ void pyro_log(const char *fmt, ...)
 			line[i] = '?';
 	line[len++] = '\n';
 
-	/* One write, so that lines of several processes do not mix. A log that
-	 * cannot be written has nobody to be told to. */
-	int fd = path ? open(path, O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC,
-			     0600)
-		      : STDERR_FILENO;
-
-	if (fd >= 0 && write(fd, line, len) < 0)
-		errno = 0;
-	if (path && fd >= 0)
-		close(fd);
+	if (path)
+		append(path, line, len);
+	else
+		to_stderr(line, len);
 	errno = saved;
 }

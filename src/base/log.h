@@ -9,6 +9,9 @@
 
 #include "base/util.h"
 
+/* Remember what descriptor 2 is. From the constructor. */
+void pyro_log_init(void);
+
 /* Where lines go: NULL is descriptor 2, "" nowhere, else append to this file.
  * Borrows path until return. */
 void pyro_log_to(const char *path);

@@ -33,6 +33,11 @@ bool pyro_read_memory(const void *from, void *to, size_t len);
 typedef void pyro_tid_fn(void *arg, pid_t tid);
 int pyro_each_thread(pyro_tid_fn *fn, void *arg);
 
+/* Move a descriptor (or pass a negative one through) up to numbers that a
+ * program's open() does not give out: a daemon that closes all descriptors and
+ * opens its own must not get the number of one of ours, which we close. */
+int pyro_fd_high(int fd);
+
 /* Append the whole file (up to limit bytes, else -EFBIG) to buf. */
 int pyro_read_file(const char *path, size_t limit, struct pyro_buf *buf);
 /* pread all len bytes at offset; 0, -EIO at the file's end, or -errno. */

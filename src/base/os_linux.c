@@ -10,6 +10,7 @@
 #include <stdatomic.h>
 #include <string.h>
 #include <sys/prctl.h>
+#include <sys/resource.h>
 #include <sys/syscall.h>
 #include <sys/uio.h>
 #include <unistd.h>
@@ -106,6 +107,25 @@ int pyro_each_thread(pyro_tid_fn *fn, void *arg)
 
 	close(fd);
 	return err;
+}
+
+#define FD_HIGH 512
+
+int pyro_fd_high(int fd)
+{
+	struct rlimit rl;
+	int saved = errno;
+	int high = FD_HIGH;
+
+	if (fd < 0)
+		return fd;
+	if (getrlimit(RLIMIT_NOFILE, &rl) == 0 && rl.rlim_cur / 2 < FD_HIGH)
+		high = (int)(rl.rlim_cur / 2);
+	high = fcntl(fd, F_DUPFD_CLOEXEC, high);
+	if (high >= 0)
+		close(fd);
+	errno = saved;
+	return high >= 0 ? high : fd;
 }
 
 int pyro_read_file(const char *path, size_t limit, struct pyro_buf *buf)

@@ -16,6 +16,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/os.h"
 #include "base/sync.h"
 #include "base/table.h"
 
@@ -207,9 +208,10 @@ static bool open_file(struct pyro_identity *identity, struct pyro_elf *elf)
 		return false;
 
 	/* A path may lead to a FIFO or a terminal. */
-	int fd = open(identity->kind == PYRO_OBJECT_EXECUTABLE ? SELF_EXE
-							       : identity->path,
-		      O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
+	int fd = pyro_fd_high(
+		open(identity->kind == PYRO_OBJECT_EXECUTABLE ? SELF_EXE
+							      : identity->path,
+		     O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK));
 
 	if (fd < 0)
 		return false;

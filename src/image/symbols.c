@@ -13,6 +13,7 @@
 #include <unistd.h>
 
 #include "base/buf.h"
+#include "base/os.h"
 #include "image/sort.h"
 #include "image/symbols_table.h"
 
@@ -255,7 +256,8 @@ static int open_debug_file(const struct pyro_build_id *id, const char *root,
 					id->bytes[i]);
 	memcpy(path + len, ".debug", sizeof(".debug"));
 
-	int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
+	int fd = pyro_fd_high(
+		open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK));
 
 	if (fd < 0)
 		return -ENOENT;

@@ -60,16 +60,7 @@ int pyro_http_socket(int family, int type, int protocol)
 
 	if (fd < 0)
 		return -errno;
-	if (fd <= STDERR_FILENO) {
-		int low = fd;
-
-		fd = fcntl(low, F_DUPFD_CLOEXEC, STDERR_FILENO + 1);
-		int err = -errno;
-
-		close(low);
-		return fd < 0 ? err : fd;
-	}
-	return fd;
+	return pyro_fd_high(fd);
 }
 
 static int connect_one(const union pyro_address *address,
