@@ -6,7 +6,7 @@
 
 forks=$programs/forks
 
-# file_of FUNCTION: how many files have ticks of it
+# files_with FUNCTION: how many files have ticks of it
 files_with()
 {
 	local count=0 file
@@ -29,6 +29,10 @@ for how in linked preloaded; do
 	for kind in fork _Fork clone; do
 		run $how "$forks" $kind
 		succeeded "children of $kind, $how"
+		# Their first 150 ms wait in the slots: fork runs our handler.
+		[ $kind != fork ] ||
+			has_samples "what children did while young, $how" \
+				100 in_child
 		is "children of $kind, $how: files of their own" 3 \
 			"$(files_with in_late_child)"
 		is "children of $kind, $how: files of the parent" 1 \
@@ -37,10 +41,6 @@ for how in linked preloaded; do
 			"$(profile "incomplete() * 100 // ticks()" \
 				drop/*.pb.gz 2>&1)"
 	done
-	# Their first 150 ms wait in the slots: fork runs our handler.
-	run $how "$forks" fork
-	has_samples "what children did while young, $how" 100 in_child
-
 	run $how "$forks" handler
 	succeeded "a child's handler calls read, $how"
 

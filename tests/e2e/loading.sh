@@ -198,7 +198,7 @@ int main(int argc, char **argv)
 
 	(void)argv;
 	pyroscope_load("");
-	end = now() + 5;
+	end = now() + (argc > 1 ? 2 : 5);
 	for (int i = 0; i < 8; i++)
 		pthread_create(&thread[i], NULL, argc > 1 ? spin : churn,
 			       NULL);
