@@ -95,6 +95,8 @@ static void work_under_timer(void)
 		pyro_clock_ns(CLOCK_PROCESS_CPUTIME_ID) + PYRO_NS_PER_SEC;
 	volatile uint32_t sink = 0;
 
+	(void)sink;
+
 	memset(&action, 0, sizeof(action));
 	action.sa_sigaction = compare;
 	action.sa_flags = SA_SIGINFO | SA_RESTART;

@@ -250,7 +250,7 @@ static void window_end(struct pyro_session *s, bool last)
 
 static bool asked_for(struct pyro_session *s)
 {
-	return atomic_load(&s->stop_asked) ||
+	return atomic_load(&s->stop_asked) || atomic_load(&s->pause_asked) ||
 	       atomic_load(&s->flush_asked) != atomic_load(&s->flush_done);
 }
 
@@ -323,13 +323,17 @@ static void wait_for_work(struct pyro_session *s, bool busy)
 				!busy);
 }
 
-static void run(struct pyro_session *s)
+/* False: paused. */
+static bool run(struct pyro_session *s)
 {
 	bool stop, busy = false;
 
-	arm(s);
+	if (!atomic_load(&s->armed))
+		arm(s);
 	do {
 		wait_for_work(s, busy);
+		if (atomic_load(&s->pause_asked))
+			return false;
 		stop = atomic_load(&s->stop_asked);
 		if (stop) {
 			pyro_on_set(PYRO_ON_NO);
@@ -341,25 +345,33 @@ static void run(struct pyro_session *s)
 	/* Late handlers find no snapshot; who is still in one may use it. */
 	pyro_modules_unpublish(s->modules);
 	s->quiet = pyro_registry_quiesce();
+	return true;
+}
+
+/* False: paused. */
+static bool run_lazily(struct pyro_session *s)
+{
+	if (!atomic_load(&s->armed))
+		wait_until_worth_it(s);
+	if (atomic_load(&s->pause_asked))
+		return false;
+	if (atomic_load(&s->armed) || !atomic_load(&s->stop_asked))
+		return run(s);
+	window_end(s, true); /* too short for a sample */
+	return true;
 }
 
 void pyro_collector_main(void *arg)
 {
 	struct pyro_session *s = arg;
 
-	if (s->how == PYRO_START_LAZY)
-		wait_until_worth_it(s);
-	if (s->how == PYRO_START_LAZY && atomic_load(&s->stop_asked)) {
-		pyro_on_set(PYRO_ON_NO);
-		window_end(s, true); /* too short for a sample */
-	} else {
-		run(s);
+	if (s->how == PYRO_START_LAZY ? run_lazily(s) : run(s)) {
+		pyro_output_mark(s, false);
+		if (s->uploader &&
+		    pyro_uploader_flush(s->uploader, pyro_left_ms(s->end_ns),
+					s->end_failed_ms) != 0)
+			s->end_result = -ETIMEDOUT;
 	}
-	pyro_output_mark(s, false);
-	if (s->uploader &&
-	    pyro_uploader_flush(s->uploader, pyro_left_ms(s->end_ns),
-				s->end_failed_ms) != 0)
-		s->end_result = -ETIMEDOUT;
 	atomic_store(&s->ended, 1);
 	pyro_wake(&s->ended);
 }

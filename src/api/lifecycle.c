@@ -17,11 +17,13 @@
 #include <unistd.h>
 
 #include "api/session.h"
+#include "base/log.h"
 #include "base/on.h"
 #include "base/os.h"
 #include "base/slots.h"
 #include "source/cpu.h"
 #include "source/hook.h"
+#include "source/id_hook.h"
 #include "transport/http.h"
 
 /* Together two seconds. */
@@ -31,6 +33,7 @@
 #define FATAL_MS 1000
 #define CHILD_AGE_NS (100 * PYRO_NS_PER_MS)
 #define RETRY_NS PYRO_NS_PER_SEC
+#define PAUSE_NS PYRO_NS_PER_SEC
 #define FORK_WAIT_NS (5 * PYRO_NS_PER_MS)
 
 static bool is_running(void)
@@ -149,6 +152,46 @@ static void on_hooked_call(void)
 		pyro_lifecycle_revive();
 }
 
+/* For the calls of id_hook.h: the collector leaves its thread and the session
+ * stays as it is, with the session lock held, until it is resumed. Where the
+ * program has threads of its own, all of them have to agree anyway. */
+static bool pause_threads(void)
+{
+	struct pyro_session *s = &pyro_session;
+	pid_t tid;
+
+	if (!is_running() || is_wiped() || !s->modules ||
+	    pyro_process.pid != pyro_getpid() ||
+	    !pyro_mutex_lock_for(&s->lock, PAUSE_NS))
+		return false;
+	tid = pyro_only_library_thread();
+	if (tid && is_running() && s->modules) {
+		atomic_store(&s->pause_asked, true);
+		pyro_slots_wake();
+		if (pyro_wait(&s->ended, 0, PAUSE_NS) &&
+		    pyro_thread_gone(tid, PAUSE_NS))
+			return true;
+		atomic_store(&s->pause_asked, false);
+	}
+	pyro_mutex_unlock(&s->lock);
+	return false;
+}
+
+static void resume_threads(void)
+{
+	struct pyro_session *s = &pyro_session;
+
+	atomic_store(&s->pause_asked, false);
+	atomic_store(&s->ended, 0);
+	if (pyro_thread_start("pyro-collect", pyro_collector_main, s) != 0) {
+		atomic_store(&s->ended, 1);
+		pyro_on_set(PYRO_ON_NO);
+		pyro_cpu_stop();
+		pyro_log("profiling ends: no thread could be started");
+	}
+	pyro_mutex_unlock(&s->lock);
+}
+
 static _Atomic bool exiting;
 
 static void end_at_exit(struct pyro_session *s)
@@ -242,9 +285,12 @@ void pyro_lifecycle_catch_signals(void)
 
 void pyro_lifecycle_init(void)
 {
+	static const struct pyro_id_change change = {pause_threads,
+						     resume_threads};
 	static _Atomic bool once;
 
 	pyro_hook_on_child(on_hooked_call);
+	pyro_id_hook_on_change(&change);
 	if (atomic_exchange(&once, true))
 		return;
 	pyro_curl_loaded = register_exit_again;

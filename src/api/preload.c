@@ -15,6 +15,7 @@
 #include "base/os.h"
 #include "source/exec_hook.h"
 #include "source/hook.h"
+#include "source/id_hook.h"
 
 /* Take our entry out, in place, and with it what would make a program that
  * links the library drop files for a parent that does not wait for it. */
@@ -47,6 +48,7 @@ __attribute__((constructor)) static void on_load(void)
 	pyro_log_init();
 	pyro_hook_resolve();
 	pyro_exec_hook_resolve();
+	pyro_id_hook_resolve();
 	if (!entry)
 		return;
 	pyro_process.preloaded = true;

@@ -60,8 +60,9 @@ struct pyro_session {
 	/* Requests to the collector, and what it did. Waited on as futexes. */
 	_Atomic uint32_t flush_asked, flush_done;
 	_Atomic bool stop_asked;
-	_Atomic uint32_t armed; /* timers run */
-	_Atomic uint32_t ended; /* the thread has left */
+	_Atomic bool pause_asked; /* leave the thread, and all as it is */
+	_Atomic uint32_t armed;   /* timers run */
+	_Atomic uint32_t ended;   /* the thread has left */
 	/* Written before stop_asked is set: until when (CLOCK_MONOTONIC) the
 	 * collector may wait for the last uploads, and how long once a try has
 	 * failed. Read after ended: whether they all went. */

@@ -98,7 +98,7 @@ enum pyro_loadable pyro_loadable(const char *path)
 	union {
 		Elf64_Ehdr ehdr;
 		char line[256];
-	} head[2];
+	} head[2] = {0};
 	enum pyro_loadable result = PYRO_LOADABLE_UNKNOWN;
 
 	for (int depth = 0; depth <= SCRIPT_DEPTH_MAX && path; depth++) {

@@ -62,5 +62,10 @@ bool pyro_is_library_thread(pid_t tid);
 uint64_t pyro_library_cpu_ns(void);
 /* In a forked child, where they do not exist. */
 void pyro_library_threads_reset(void);
+/* The kernel's number of the library's thread if there is one alone and the
+ * program has one thread too; else 0. */
+pid_t pyro_only_library_thread(void);
+/* Wait until that thread is gone from the process; false after timeout_ns. */
+bool pyro_thread_gone(pid_t tid, uint64_t timeout_ns);
 
 #endif

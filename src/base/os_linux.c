@@ -267,6 +267,57 @@ bool pyro_is_library_thread(pid_t tid)
 	return false;
 }
 
+struct count {
+	size_t all, library;
+	pid_t tid;
+};
+
+static void count_thread(void *arg, pid_t tid)
+{
+	struct count *count = arg;
+
+	count->all++;
+	if (!pyro_is_library_thread(tid))
+		return;
+	count->library++;
+	count->tid = tid;
+}
+
+static bool one_is_starting(void)
+{
+	for (size_t i = 0; i < LIBRARY_THREADS_MAX; i++)
+		if (atomic_load(&library_threads[i].taken) &&
+		    atomic_load(&library_threads[i].tid) == 0)
+			return true;
+	return false;
+}
+
+pid_t pyro_only_library_thread(void)
+{
+	struct count count = {0};
+
+	/* It tells its number itself, when it first runs. */
+	for (int i = 0; i < 1000 && one_is_starting(); i++)
+		pyro_sleep_ns(PYRO_NS_PER_MS / 10);
+	return pyro_each_thread(count_thread, &count) == 0 && count.all == 2 &&
+			       count.library == 1
+		       ? count.tid
+		       : 0;
+}
+
+bool pyro_thread_gone(pid_t tid, uint64_t timeout_ns)
+{
+	uint64_t end = pyro_clock_ns(CLOCK_MONOTONIC) + timeout_ns;
+	int saved = errno;
+	bool gone;
+
+	while (!(gone = syscall(SYS_tgkill, pyro_getpid(), tid, 0) != 0) &&
+	       pyro_clock_ns(CLOCK_MONOTONIC) < end)
+		pyro_sleep_ns(PYRO_NS_PER_MS / 20);
+	errno = saved;
+	return gone;
+}
+
 uint64_t pyro_library_cpu_ns(void)
 {
 	uint64_t sum = atomic_load(&ended_cpu_ns);

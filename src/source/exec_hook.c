@@ -104,8 +104,12 @@ static size_t room_for(char *const env[], char *const *variable)
 static char *const *without_us(char *const env[], char *const *variable,
 			       void *room)
 {
+	const char *value = *variable;
 	char **copy = room;
-	size_t count = 0, len;
+	size_t count = 0, len = 0;
+
+	if (!value)
+		return env;
 
 	for (; env[count]; count++)
 		copy[count] = env[count];
@@ -113,10 +117,13 @@ static char *const *without_us(char *const env[], char *const *variable,
 
 	char *text = (char *)(copy + count + 1);
 
-	strcpy(text, *variable);
+	memcpy(text, value, strlen(value) + 1);
 
 	char *entry =
 		(char *)(uintptr_t)pyro_preload_entry(text + PRELOAD_LEN, &len);
+	if (!entry)
+		return env;
+
 	char *rest = entry + len + strspn(entry + len, ": ");
 
 	memmove(entry, rest, strlen(rest) + 1);
