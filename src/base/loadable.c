@@ -48,8 +48,8 @@ static bool is_own_loader(const char *path, size_t len)
 
 static enum pyro_loadable check_elf(int fd, const Elf64_Ehdr *ehdr)
 {
-	Elf64_Phdr ph[PHDRS_MAX];
-	char path[256];
+	Elf64_Phdr ph[PHDRS_MAX] = {{0}};
+	char path[256] = "";
 	size_t count = pyro_min(ehdr->e_phnum, PHDRS_MAX);
 
 	if (ehdr->e_ident[EI_CLASS] != ELFCLASS64 ||
