@@ -23,6 +23,15 @@ SQL = """CREATE TABLE t(id INTEGER PRIMARY KEY, s TEXT);
 WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 2500000)
 INSERT INTO t SELECT i, printf('%08x', i * 7919) FROM n;
 SELECT max(upper(s)) FROM t WHERE s LIKE '%7%';"""
+# Row by row out of an index: sqlite locks and allocates all the time.
+SQL_LOCKS = """CREATE TABLE t(id INTEGER PRIMARY KEY, k INT, s TEXT);
+CREATE INDEX by_k ON t(k, s);
+WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 60000)
+INSERT INTO t SELECT i, i * 7919 % 10007, printf('%08x', i) FROM n;
+WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 100)
+SELECT sum((SELECT count(*) FROM t a JOIN t b ON a.k = b.k AND a.s < b.s
+WHERE a.id < 3000 + n.i)), sum((SELECT max(upper(s)) FROM t WHERE s LIKE
+'%' || n.i || '%')) FROM n;"""
 SLEEPER = """#include <pthread.h>
 #include <signal.h>
 #include <unistd.h>
@@ -82,13 +91,14 @@ def print_ratios(what, unit, measure, ways):
 def slow_down(folder):
     ways = {"without": "", "a thread alone": "thread", "100 Hz": "100",
             "1000 Hz": "1000"}
-    with open("work.lua", "w") as f:
-        f.write(LUA)
-    with open("work.sql", "w") as f:
-        f.write(SQL)
+    for file, text in (("work.lua", LUA), ("scan.sql", SQL),
+                       ("join.sql", SQL_LOCKS)):
+        with open(file, "w") as f:
+            f.write(text)
     for command in (["lua5.4", "work.lua"],
-                    ["sqlite3", ":memory:", ".read work.sql"]):
-        print_ratios(command[0] + ", CPU time", "s", lambda how:
+                    ["sqlite3", ":memory:", ".read scan.sql"],
+                    ["sqlite3", ":memory:", ".read join.sql"]):
+        print_ratios("CPU time, " + command[-1], "s", lambda how:
                      cpu_seconds(command, environment(folder, how)), ways)
 
 
