@@ -200,7 +200,7 @@ redis()
 		[ -S "$socket" ] && break
 		sleep 0.1
 	done
-	redis-benchmark -s "$socket" -q -n 60000 -P 4 -d 100 -r 10000 \
+	redis-benchmark -s "$socket" -q -n 120000 -P 4 -d 100 -r 10000 \
 		-t set,get,incr,lpush,lpop,zadd,hset,lrange_100 \
 		>"$name.bench" 2>&1 || fail "$name: redis-benchmark: $?"
 	redis-cli -s "$socket" flushall >/dev/null
