@@ -123,7 +123,7 @@ while (<$in>) {
 my @top = (sort { $count{$b} <=> $count{$a} || $a cmp $b } keys %count)[0 .. 9];
 print join(",", map { "$_=$count{$_}" } @top), "\n";
 my $x = 0;
-$x = ($x * 31 + $_) % 1000003 for 1 .. 45000000;
+$x = ($x * 31 + $_) % 1000003 for 1 .. 70000000;
 print "$x\n";
 EOF2
 same perl perl 0.999 perl work.pl
@@ -200,7 +200,7 @@ redis()
 		[ -S "$socket" ] && break
 		sleep 0.1
 	done
-	redis-benchmark -s "$socket" -q -n 120000 -P 4 -d 100 -r 10000 \
+	redis-benchmark -s "$socket" -q -n 150000 -P 4 -d 100 -r 10000 \
 		-t set,get,incr,lpush,lpop,zadd,hset,lrange_100 \
 		>"$name.bench" 2>&1 || fail "$name: redis-benchmark: $?"
 	redis-cli -s "$socket" flushall >/dev/null
