@@ -53,10 +53,17 @@ private_kib()
 		"/proc/$1/smaps_rollup"
 }
 
+load()
+{
+	redis-benchmark -s "$1/sock" -q -n 200000 -P 8 -r 1000 \
+		-t set,get,lpush,lpop,zadd >/dev/null &&
+		redis-cli -s "$1/sock" flushall >/dev/null
+}
+
 # The first minute settles; from then on a MiB is the most.
 flat_memory()
 {
-	local dir first last server end
+	local dir server end status=0 first='' last=''
 	dir=$(mktemp -d)
 	mkdir "$dir/drop"
 	LD_PRELOAD=$BUILD_DIR/libpyroscope.so.0 PYROSCOPE_COMMAND=record \
@@ -64,19 +71,23 @@ flat_memory()
 		redis-server --port 0 --unixsocket "$dir/sock" --save '' \
 		>/dev/null &
 	server=$!
+	for _ in $(seq 100); do
+		[ -S "$dir/sock" ] && break
+		sleep 0.1
+	done
 	end=$((SECONDS + 60 + minutes * 60))
-	while [ $SECONDS -lt $end ]; do
-		redis-benchmark -s "$dir/sock" -q -n 200000 -P 8 -r 1000 \
-			-t set,get,lpush,lpop,zadd >/dev/null 2>&1 || return 1
-		redis-cli -s "$dir/sock" flushall >/dev/null
+	while [ $SECONDS -lt $end ] && [ $status = 0 ]; do
+		load "$dir" || status=1
 		last=$(private_kib $server)
 		[ $SECONDS -gt $((end - minutes * 60)) ] && : "${first:=$last}"
 	done
-	redis-cli -s "$dir/sock" shutdown nosave >/dev/null 2>&1
-	wait $server
+	redis-cli -s "$dir/sock" shutdown nosave >/dev/null 2>&1 ||
+		kill $server
+	wait $server || status=1
+	echo "${first:-?} KiB after a minute, $last KiB after $minutes more," \
+		"$(find "$dir/drop" -name '*.pb.gz' | wc -l) profiles"
 	rm -r "$dir"
-	echo "$first KiB after a minute, $last KiB after $minutes more"
-	[ $((last - first)) -lt 1024 ]
+	[ $status = 0 ] && [ $((last - first)) -lt 1024 ]
 }
 
 part bash tests/e2e/truth.sh

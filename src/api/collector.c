@@ -123,18 +123,23 @@ static bool alive(void *arg, pid_t tid)
 	return pyro_clock_ns(pyro_thread_clock(tid)) != 0;
 }
 
+/* Often at first, when programs start their threads, then once a second. */
 static void scan(struct pyro_session *s, uint64_t now)
 {
 	if (now < s->next_scan_ns)
 		return;
 	pyro_cpu_check_signal();
 
+	/* Its own time: it may have waited for a processor in between. */
+	uint64_t begin = pyro_clock_ns(CLOCK_THREAD_CPUTIME_ID);
 	bool complete = pyro_cpu_scan();
-	uint64_t took = pyro_clock_ns(CLOCK_MONOTONIC) - now;
+	uint64_t took = pyro_clock_ns(CLOCK_THREAD_CPUTIME_ID) - begin;
 
 	pyro_slots_reclaim(alive, NULL);
-	s->next_scan_ns = now + pyro_max(complete ? IDLE_NS : SCAN_AGAIN_NS,
-					 took * SCAN_SHARE);
+	s->scan_pause_ns = pyro_min(2 * s->scan_pause_ns, IDLE_NS);
+	s->next_scan_ns =
+		now + pyro_max(complete ? s->scan_pause_ns : SCAN_AGAIN_NS,
+			       took * SCAN_SHARE);
 }
 
 static int64_t realtime_ns(struct pyro_session *s)
@@ -279,6 +284,7 @@ static void arm(struct pyro_session *s)
 	pyro_modules_refresh(s->modules);
 	pyro_on_set(PYRO_ON_YES);
 	s->next_scan_ns = 0;
+	s->scan_pause_ns = SCAN_AGAIN_NS / 2;
 	scan(s, pyro_clock_ns(CLOCK_MONOTONIC));
 	atomic_store(&s->armed, 1);
 	pyro_wake(&s->armed);

@@ -74,7 +74,7 @@ struct pyro_session {
 	struct pyro_modules *modules;
 	struct pyro_stacks stacks;
 	struct pyro_window window;
-	uint64_t next_scan_ns;
+	uint64_t next_scan_ns, scan_pause_ns;
 	uint64_t next_urgent_ns, urgent_pause_ns;
 	int64_t last_time_ns;
 	uint32_t sequence;
