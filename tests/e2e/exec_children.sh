@@ -9,7 +9,7 @@ programs=${PROGRAMS_DIR:?}
 # ms_in FILE FUNCTION...: CPU milliseconds of stacks that have all of them
 ms_in()
 {
-	/usr/bin/python3 -c '
+	/usr/bin/python3 -B -c '
 import sys
 sys.path.insert(0, sys.argv[1])
 import pprof

@@ -28,7 +28,7 @@ names=("$@")
 # inspect NAME MODULE COMPLETE [LEAST]: the profile in NAME.pb.gz
 inspect()
 {
-	/usr/bin/python3 "$here/programs.py" "$1" "$1.pb.gz" "$2" "${4:-400}" "$3" ||
+	/usr/bin/python3 -B "$here/programs.py" "$1" "$1.pb.gz" "$2" "${4:-400}" "$3" ||
 		failed=1
 }
 

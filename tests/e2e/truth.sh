@@ -3,4 +3,4 @@
 # truth.sh - known shares, totals and stacks come out as they are; LONG=1: with
 # ten times the samples
 set -euo pipefail
-exec /usr/bin/python3 "$(dirname "$0")/truth.py"
+exec /usr/bin/python3 -B "$(dirname "$0")/truth.py"
