@@ -1,10 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 /* work.c - CPU work whose shares are known by construction
  *
- * Four functions run the same loop, with iteration counts in the ratio
- * 50 : 25 : 15 : 10. The loop is one chain of dependent operations, so its
- * speed does not depend on where a compiler puts it. A round takes some 80 ms
- * and threads end only between rounds. */
+ * Four functions run the same loop, in turns of 50 : 25 : 15 : 10. A turn lasts
+ * until the thread's own CPU clock says that its share is used, and what it took
+ * too much is taken off the next one: the shares hold whatever the processor does
+ * meanwhile. A round takes 40 to 120 ms, at random, or it would be in step with
+ * the timer that samples it. */
 #include "work.h"
 
 #include <pthread.h>
@@ -15,15 +16,26 @@
 
 #define DEPTH_MIN 10
 #define DEPTH_MAX 60
-#define PERCENT_ITERATIONS 400000ul
+/* Of the loop between two looks at the clock: about a millisecond, so that the
+ * looks take none of the functions' shares. */
+#define ITERATIONS 400000ul
+#define PERCENT_NS_MIN 400000u
+#define PERCENT_NS_SPAN 800000u
 #define THREADS_MAX 64
 
 static volatile uint64_t sink;
 
-static inline __attribute__((always_inline)) uint64_t spin(uint64_t x,
-							   unsigned long n)
+static uint64_t cpu_ns(void)
 {
-	while (n-- > 0) {
+	struct timespec now;
+
+	clock_gettime(CLOCK_THREAD_CPUTIME_ID, &now);
+	return (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec;
+}
+
+static inline __attribute__((always_inline)) uint64_t spin(uint64_t x)
+{
+	for (unsigned long n = ITERATIONS; n > 0; n--) {
 		x ^= x << 13;
 		x ^= x >> 7;
 		x ^= x << 17;
@@ -34,16 +46,16 @@ static inline __attribute__((always_inline)) uint64_t spin(uint64_t x,
 }
 
 /* The empty statement uses the result after the call: no tail call. */
-#define WORK(name)                                             \
-	WORK_VISIBLE uint64_t name(unsigned depth, uint64_t x, \
-				   unsigned long n)            \
-	{                                                      \
-		if (depth > 0)                                 \
-			x = name(depth - 1, x, n);             \
-		else                                           \
-			x = spin(x, n);                        \
-		__asm__ volatile("" : "+r"(x));                \
-		return x;                                      \
+#define WORK(name)                                                             \
+	WORK_VISIBLE uint64_t name(unsigned depth, uint64_t x, uint64_t until) \
+	{                                                                      \
+		if (depth > 0)                                                 \
+			x = name(depth - 1, x, until);                         \
+		else                                                           \
+			while (cpu_ns() < until)                               \
+				x = spin(x);                                   \
+		__asm__ volatile("" : "+r"(x));                                \
+		return x;                                                      \
 	}
 
 WORK(work_50)
@@ -51,25 +63,20 @@ WORK(work_25)
 WORK(work_15)
 WORK(work_10)
 
-static double thread_cpu_s(void)
-{
-	struct timespec now;
-
-	clock_gettime(CLOCK_THREAD_CPUTIME_ID, &now);
-	return (double)now.tv_sec + (double)now.tv_nsec / 1e9;
-}
-
 static WORK_VISIBLE void *work_thread(void *arg)
 {
-	double end_s = thread_cpu_s() + *(const double *)arg;
+	uint64_t until = cpu_ns();
+	uint64_t end = until + (uint64_t)(*(const double *)arg * 1e9);
 	uint64_t x = 88172645463325252u;
 	unsigned depth = DEPTH_MIN;
 
-	while (thread_cpu_s() < end_s) {
-		x = work_50(depth, x, 50 * PERCENT_ITERATIONS);
-		x = work_25(depth, x, 25 * PERCENT_ITERATIONS);
-		x = work_15(depth, x, 15 * PERCENT_ITERATIONS);
-		x = work_10(depth, x, 10 * PERCENT_ITERATIONS);
+	while (until < end) {
+		uint64_t percent = PERCENT_NS_MIN + x % PERCENT_NS_SPAN;
+
+		x = work_50(depth, x, until += 50 * percent);
+		x = work_25(depth, x, until += 25 * percent);
+		x = work_15(depth, x, until += 15 * percent);
+		x = work_10(depth, x, until += 10 * percent);
 		if (++depth > DEPTH_MAX)
 			depth = DEPTH_MIN;
 	}

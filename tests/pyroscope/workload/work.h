@@ -13,11 +13,12 @@ void work_run(double seconds, unsigned threads);
 /* Print the CPU time of this process up to now, as "rusage_ns 123". */
 void work_report(void);
 
-/* The known functions: depth calls of itself, then n rounds of arithmetic. */
-uint64_t work_50(unsigned depth, uint64_t x, unsigned long n);
-uint64_t work_25(unsigned depth, uint64_t x, unsigned long n);
-uint64_t work_15(unsigned depth, uint64_t x, unsigned long n);
-uint64_t work_10(unsigned depth, uint64_t x, unsigned long n);
+/* The known functions: depth calls of itself, then arithmetic until the thread's
+ * CPU clock is at until, in nanoseconds. */
+uint64_t work_50(unsigned depth, uint64_t x, uint64_t until);
+uint64_t work_25(unsigned depth, uint64_t x, uint64_t until);
+uint64_t work_15(unsigned depth, uint64_t x, uint64_t until);
+uint64_t work_10(unsigned depth, uint64_t x, uint64_t until);
 
 /* What gcc may otherwise do to a function that a profile is to show: inline
  * it, clone it, fold it with its equal. */
