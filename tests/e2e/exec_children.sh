@@ -41,17 +41,17 @@ followed()
 }
 
 shares=$programs/shares
-followed "a pipeline" 2850 3600 sh -c "'$shares' 1 1 | cat; '$shares' 1 2 |
+followed "a pipeline" 2400 3600 sh -c "'$shares' 1 1 | cat; '$shares' 1 2 |
 	sed s/^/x/ | cat; exit 7"
-between "a pipeline: of these in f50" 1350 1850 \
+between "a pipeline: of these in f50" 1150 1850 \
 	"$(ms_in children.pb.gz f50)"
 printf '#!/bin/sh\n%s 0.5 1\n(exec %s 0.5 1)\nexit 7\n' "$shares" "$shares" \
 	>script
 chmod +x script
-followed "a script" 900 1350 ./script
-followed "env and nice" 900 1200 \
+followed "a script" 750 1350 ./script
+followed "env and nice" 750 1350 \
 	env X=1 nice -n 1 sh -c "nice '$shares' 1 1; exit 7"
-followed "xargs" 900 1350 sh -c "echo 0.5 0.5 |
+followed "xargs" 750 1350 sh -c "echo 0.5 0.5 |
 	xargs -n 1 -P 2 -I@ '$shares' 0.5 1; '$shares' 0.5 1; exit 7"
 cat >start.py <<'EOF2'
 import os, subprocess, sys
@@ -64,11 +64,11 @@ os.wait()
 os.system(" ".join(shares))
 sys.exit(7)
 EOF2
-followed "python's four ways" 1850 2650 /usr/bin/python3 start.py "$shares"
+followed "python's four ways" 1500 2650 /usr/bin/python3 start.py "$shares"
 
 # What was sampled before exec is lost at most; the new image is not.
 run "$pyro" record -o execs.pb.gz -- sh -c "exec '$shares' 0.5 1"
-between "exec in place" 450 700 "$(ms_in execs.pb.gz run spin)"
+between "exec in place" 350 700 "$(ms_in execs.pb.gz run spin)"
 
 run "$pyro" record --no-children -o alone.pb.gz -- \
 	sh -c "'$shares' 0.5 1; exit 7"
