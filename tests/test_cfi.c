@@ -282,7 +282,15 @@ static void compare_row(const struct pyro_unwind_table *t, const char *path,
 		 r ? r->fp_off : 0, r ? r->rbx_off : 0, r ? r->ra_off : 0);
 }
 
-/* Holes between FDEs, which are no padding, must be GAP. */
+/* Of what no CFI tells, code tells some (test_synth.c). */
+static bool is_from_code(const struct pyro_rule *r)
+{
+	return r->cfa == PYRO_CFA_GAP || r->cfa == PYRO_CFA_SP ||
+	       r->cfa == PYRO_CFA_FP || r->cfa == PYRO_CFA_END ||
+	       r->cfa == PYRO_CFA_SIGNAL;
+}
+
+/* Holes between FDEs, which are no padding, have none of the FDEs' rules. */
 static size_t compare_holes(const struct pyro_unwind_table *t,
 			    const struct listing *l)
 {
@@ -299,9 +307,8 @@ static size_t compare_holes(const struct pyro_unwind_table *t,
 		if (next <= end + 15)
 			continue;
 		holes++;
-		assert_int_equal(pyro_unwind_rule(t, end)->cfa, PYRO_CFA_GAP);
-		assert_int_equal(pyro_unwind_rule(t, next - 1)->cfa,
-				 PYRO_CFA_GAP);
+		assert_true(is_from_code(pyro_unwind_rule(t, end)));
+		assert_true(is_from_code(pyro_unwind_rule(t, next - 1)));
 	}
 	return holes;
 }

@@ -3,10 +3,14 @@
  *
  * Sections come first because they tell their length and exist where there is
  * no PT_GNU_EH_FRAME (static executables of gcc). An image in memory has only
- * the latter: its .eh_frame ends at a terminator, or with its segment. */
+ * the latter: its .eh_frame ends at a terminator, or with its segment. Code that
+ * was compiled without .eh_frame has a few bytes of it all the same, from the
+ * linker and from what it was linked with. */
 #include "image/cfi_program.h"
 
 #include <errno.h>
+
+#include "image/cfi_hole.h"
 
 /* Length of a section whose end is known by its terminator. */
 static size_t terminated_len(const unsigned char *data, size_t len)
@@ -108,8 +112,67 @@ static int build_segment(const struct pyro_elf *elf, struct pyro_cfi_input *in,
 	return err;
 }
 
+/* An .eh_frame that holds no FDE is no reason not to look further. */
+static bool is_absent(int err)
+{
+	return err == -ENOENT || err == -EBADMSG;
+}
+
+static int build_eh_frame(const struct pyro_elf *elf, struct pyro_cfi_input *in,
+			  struct pyro_unwind_table **table)
+{
+	int err = build_section(elf, ".eh_frame", in, table);
+
+	if (is_absent(err)) {
+		int other = build_segment(elf, in, table);
+		err = other == -ENOENT ? err : other;
+	}
+	return err;
+}
+
+/* Where .eh_frame describes less than half. */
+static int build_debug_frame(const struct pyro_elf *elf,
+			     struct pyro_cfi_input *in,
+			     struct pyro_unwind_table **table)
+{
+	struct pyro_unwind_table *other;
+
+	in->is_debug_frame = true;
+
+	int err = build_section(elf, ".debug_frame", in, &other);
+
+	in->is_debug_frame = false;
+	if (err)
+		return err;
+	if (*table && (*table)->described >= other->described) {
+		pyro_cfi_free(other);
+		return 0;
+	}
+	pyro_cfi_free(*table);
+	*table = other;
+	return 0;
+}
+
+static int build_code(struct pyro_cfi_input *in,
+		      struct pyro_unwind_table **table)
+{
+	in->frame = NULL;
+	in->frame_len = 0;
+
+	int err = pyro_cfi_build_from(in, table);
+
+	/* No rule but the gap and the bad one. */
+	if (!err && (*table)->rule_count <= 2) {
+		pyro_cfi_free(*table);
+		*table = NULL;
+		err = -ENOENT;
+	}
+	return err;
+}
+
 int pyro_cfi_build(const struct pyro_elf *elf, struct pyro_unwind_table **table)
 {
+	struct pyro_cfi_holes holes = {.elf = elf};
 	struct pyro_cfi_input in = {.machine = elf->ehdr.e_machine};
 	uint64_t offset;
 
@@ -118,18 +181,20 @@ int pyro_cfi_build(const struct pyro_elf *elf, struct pyro_unwind_table **table)
 	    !pyro_elf_text_range(elf->phdr, elf->ehdr.e_phnum, &in.lo, &in.hi,
 				 &offset))
 		return -ENOENT;
+	if (in.machine == EM_X86_64)
+		in.holes = &holes;
 
-	/* An .eh_frame that holds no FDE is no reason not to look further. */
-	int err = build_section(elf, ".eh_frame", &in, table);
+	int err = build_eh_frame(elf, &in, table);
 
-	if (err == -ENOENT || err == -EBADMSG) {
-		int other = build_segment(elf, &in, table);
+	if (is_absent(err) ||
+	    (!err && (*table)->described < (in.hi - in.lo) / 2)) {
+		int other = build_debug_frame(elf, &in, table);
 		err = other == -ENOENT ? err : other;
 	}
-	if (err == -ENOENT || err == -EBADMSG) {
-		in.is_debug_frame = true;
-		int other = build_section(elf, ".debug_frame", &in, table);
+	if (is_absent(err) && in.holes) {
+		int other = build_code(&in, table);
 		err = other == -ENOENT ? err : other;
 	}
+	pyro_cfi_holes_free(&holes);
 	return err == 0 || err == -ENOENT || err == -ENOMEM ? err : -EBADMSG;
 }

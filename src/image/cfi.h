@@ -6,11 +6,14 @@
 #include "image/elf.h"
 #include "image/tables.h"
 
+struct pyro_cfi_holes;
+
 /* Build the table of an image. CFI is taken from the .eh_frame section, else
- * from PT_GNU_EH_FRAME's pointer, else from .debug_frame. Returns owned
- * (pyro_cfi_free) in *table; 0, -ENOENT when the image has no CFI, -EBADMSG
- * when nothing of it could be read, -ENOMEM. What cannot be read in a single
- * FDE becomes GAP or BAD rows, not an error. */
+ * from PT_GNU_EH_FRAME's pointer; from .debug_frame if that describes more of
+ * the code. What no CFI describes gets rules from the code itself (x86_64), else
+ * GAP rows. Returns owned (pyro_cfi_free) in *table; 0, -ENOENT when nothing is
+ * known of the image's code, -EBADMSG when no CFI could be read, -ENOMEM. What
+ * cannot be read in a single FDE becomes GAP or BAD rows, not an error. */
 int pyro_cfi_build(const struct pyro_elf *elf,
 		   struct pyro_unwind_table **table);
 void pyro_cfi_free(struct pyro_unwind_table *table);
@@ -27,6 +30,9 @@ struct pyro_cfi_input {
 	bool is_debug_frame;
 	uint16_t machine; /* EM_X86_64, EM_AARCH64 */
 	uint64_t lo, hi;
+	/* For what no FDE describes; NULL: a GAP. With it there need not be any
+	 * FDE. */
+	struct pyro_cfi_holes *holes;
 };
 int pyro_cfi_build_from(const struct pyro_cfi_input *in,
 			struct pyro_unwind_table **table);

@@ -4,13 +4,15 @@
  * Two passes: the first walks the whole section (never .eh_frame_hdr, which may
  * be absent or lie), reads the CIEs and notes the FDEs; the second runs the
  * FDEs by rising address and writes rows straight into their final order. An
- * FDE that begins inside another one loses what they share. Time and memory
- * are linear in the size of the section and the number of 64 KiB pages. */
+ * FDE that begins inside another one loses what they share. What lies between
+ * FDEs is padding, or a hole (cfi_hole.c). Time and memory are linear in the size
+ * of the section and the number of 64 KiB pages. */
 #include "image/cfi_program.h"
 
 #include <errno.h>
 
 #include "base/table.h"
+#include "image/cfi_hole.h"
 #include "image/sort.h"
 
 #define PAGES_MAX (UINT64_C(1) << 17)
@@ -49,6 +51,7 @@ struct builder {
 	size_t page; /* whose rows are being written; page_count: none yet */
 	uint64_t at; /* all before it is covered */
 	uint16_t last_rule;
+	uint64_t described;
 
 	bool failed; /* out of memory */
 };
@@ -207,6 +210,26 @@ static void cover(struct builder *b, uint64_t hi, uint16_t rule)
 	}
 }
 
+static void cover_row(void *arg, uint64_t hi, const struct pyro_rule *rule)
+{
+	struct builder *b = arg;
+
+	cover(b, hi, find_rule(b, rule));
+}
+
+/* From b->at to hi there is no FDE. */
+static void cover_hole(struct builder *b, uint64_t hi)
+{
+	bool is_padding = hi - b->at <= PADDING_MAX && b->at > b->in->lo;
+
+	if (is_padding)
+		cover(b, hi, b->last_rule);
+	else if (b->in->holes && hi > b->at &&
+		 pyro_cfi_hole_rows(b->in->holes, b->at, hi, cover_row, b) != 0)
+		b->failed = true;
+	cover(b, hi, RULE_GAP);
+}
+
 static void cover_fde(struct builder *b, const struct pyro_sort_item *item)
 {
 	const struct pyro_cfi_cie *cie = &b->cie[item->value >> 32];
@@ -221,13 +244,16 @@ static void cover_fde(struct builder *b, const struct pyro_sort_item *item)
 	    !pyro_cfi_read_fde(b->in, cie, &entry, &fde))
 		return;
 	if (fde.lo > b->at)
-		cover(b, fde.lo,
-		      fde.lo - b->at > PADDING_MAX ? RULE_GAP : b->last_rule);
+		cover_hole(b, fde.lo);
+
+	uint64_t before = b->at;
+
 	pyro_cfi_run_start(&run, b->in, cie, &fde);
 	while (!b->failed && pyro_cfi_run_next(&run, &lo, &hi, &rule)) {
 		if (hi > b->at)
 			cover(b, pyro_min(hi, b->in->hi), find_rule(b, &rule));
 	}
+	b->described += b->at - before;
 }
 
 static int build_rows(struct builder *b)
@@ -247,7 +273,8 @@ static int build_rows(struct builder *b)
 	find_rule(b, &bad);
 	for (size_t i = 0; i < b->fde_count && !b->failed; i++)
 		cover_fde(b, &b->fde[i]);
-	cover(b, b->in->hi, RULE_GAP);
+	if (b->at < b->in->hi)
+		cover_hole(b, b->in->hi);
 	b->page_first[b->page_count] = (uint32_t)b->row_count;
 	return b->failed ? -ENOMEM : 0;
 }
@@ -272,6 +299,7 @@ static int pack(const struct builder *b, struct pyro_unwind_table **out)
 	t->lo = b->in->lo;
 	t->hi = b->in->hi;
 	t->first_page = b->first_page;
+	t->described = b->described;
 	t->page_count = (uint32_t)b->page_count;
 	t->row_count = (uint32_t)b->row_count;
 	t->rule_count = (uint32_t)b->rule_count;
@@ -309,7 +337,7 @@ int pyro_cfi_build_from(const struct pyro_cfi_input *in,
 	collect(&b);
 	if (b.failed)
 		err = -ENOMEM;
-	else if (b.fde_count == 0)
+	else if (b.fde_count == 0 && (!in->holes || in->frame_len > 0))
 		err = -EBADMSG;
 	else
 		err = pyro_sort(b.fde, b.fde_count);

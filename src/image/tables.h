@@ -66,6 +66,7 @@ struct pyro_row {
 struct pyro_unwind_table {
 	uint64_t lo, hi;     /* ELF virtual addresses covered */
 	uint64_t first_page; /* lo >> 16 */
+	uint64_t described;  /* bytes of [lo, hi) with CFI */
 	uint32_t page_count;
 	uint32_t row_count;
 	uint32_t rule_count;

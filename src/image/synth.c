@@ -1,0 +1,685 @@
+// SPDX-License-Identifier: Apache-2.0
+/* synth.c - unwind rules for x86_64 code that has no CFI
+ *
+ * musl is built without CFI, and so is much assembler. What CFI would say - how
+ * far rsp is from the CFA - follows from the instructions: a function begins with
+ * the return address on top of the stack, and each push, pop and sub moves it by
+ * a known distance. All paths of a function agree about it at each instruction,
+ * so each is looked at once, along the first path that comes by:
+ *
+ *   1. from the functions that are known, and those they call;
+ *   2. from what may be functions: addresses that the code takes, relocations;
+ *   3. from what is left: the targets of jump tables, which go on where the
+ *      table's jump stands, and functions that nobody names.
+ *
+ * Where rsp is set to something unknown (alloca, realignment), rbp has the frame
+ * if it was made a frame pointer before. A jump out of a function with something
+ * on the stack leads to a part of it that the compiler put elsewhere: that part
+ * is looked at again. No address is looked at more than twice. */
+#include "image/synth.h"
+
+#include <errno.h>
+#include <string.h>
+
+#include "base/arena.h"
+#include "base/table.h"
+#include "image/insn_x86.h"
+
+#define STATES_MAX 65535
+#define FRAME_MAX (1 << 28)
+#define PADDING_MAX 15
+#define FIT_MAX 512
+
+enum kind {
+	KIND_GAP,  /* nothing came by */
+	KIND_LOST, /* code, but where its frame is nobody can tell */
+	KIND_FRAME,
+	KIND_END,   /* nothing called this code */
+	KIND_SIGNAL /* signal trampoline */
+};
+
+struct state {
+	uint8_t kind; /* enum kind */
+	bool has_sp, has_fp, lost_fp;
+	int32_t sp_off; /* CFA = rsp + sp_off, if has_sp */
+	int32_t fp_off; /* CFA = rbp + fp_off, if has_fp */
+	int16_t fp_at;  /* rbp's saved value, from the CFA; 0: not saved */
+	int16_t rbx_at;
+};
+
+enum {
+	FLAG_LOCAL = 1,  /* a function or a part of one begins here */
+	FLAG_CALLED = 2, /* a function does */
+	FLAG_AGAIN = 4   /* was looked at for the second time */
+};
+
+struct job {
+	uint64_t at;
+	uint16_t state;
+	bool again;
+};
+
+struct synth {
+	const struct pyro_synth_code *code;
+	uint16_t *state_at; /* of each instruction's first byte; 0: none */
+	uint8_t *flags;
+	struct state *state;
+	size_t state_count, state_cap;
+	struct pyro_table index;
+	struct job *job;
+	size_t job_count, job_cap;
+	uint64_t *address; /* that the code takes */
+	size_t address_count, address_cap;
+	bool sweeping;
+	size_t fits_left; /* instructions that may be looked at to guess */
+	bool failed;
+};
+
+static bool same_state(const void *owner, uint32_t item, const void *key)
+{
+	const struct synth *s = owner;
+
+	return memcmp(&s->state[item], key, sizeof(*s->state)) == 0;
+}
+
+/* A number for a state; 0, the gap, when there are too many. */
+static uint16_t number_of(struct synth *s, const struct state *state)
+{
+	uint64_t hash = pyro_hash(state, sizeof(*state), 0);
+	uint32_t i = pyro_table_find(&s->index, hash, same_state, s, state);
+
+	if (i != PYRO_TABLE_NONE)
+		return (uint16_t)i;
+	if (s->state_count >= STATES_MAX)
+		return 0;
+
+	struct state *grown = pyro_array_grow(
+		s->state, &s->state_cap, s->state_count + 1, sizeof(*grown));
+
+	if (grown)
+		s->state = grown;
+	if (!grown ||
+	    pyro_table_add(&s->index, hash, (uint32_t)s->state_count)) {
+		s->failed = true;
+		return 0;
+	}
+	s->state[s->state_count] = *state;
+	return (uint16_t)s->state_count++;
+}
+
+static uint16_t of_kind(struct synth *s, enum kind kind)
+{
+	struct state state;
+
+	memset(&state, 0, sizeof(state));
+	state.kind = (uint8_t)kind;
+	if (kind == KIND_FRAME) {
+		state.has_sp = true;
+		state.sp_off = 8;
+	}
+	return number_of(s, &state);
+}
+
+static bool holds(const struct synth *s, uint64_t at)
+{
+	return at - s->code->lo < s->code->len;
+}
+
+static bool decode(const struct synth *s, uint64_t at, struct pyro_insn *insn)
+{
+	size_t off = (size_t)(at - s->code->lo);
+
+	return pyro_insn_decode(s->code->bytes + off, s->code->len - off, at,
+				insn);
+}
+
+static void push_job(struct synth *s, uint64_t at, uint16_t state, bool again)
+{
+	struct job *grown = pyro_array_grow(s->job, &s->job_cap,
+					    s->job_count + 1, sizeof(*grown));
+
+	if (!grown) {
+		s->failed = true;
+		return;
+	}
+	s->job = grown;
+	s->job[s->job_count++] = (struct job){at, state, again};
+}
+
+static void add_address(struct synth *s, uint64_t at)
+{
+	uint64_t *grown = pyro_array_grow(s->address, &s->address_cap,
+					  s->address_count + 1, sizeof(*grown));
+
+	if (!grown) {
+		s->failed = true;
+		return;
+	}
+	s->address = grown;
+	s->address[s->address_count++] = at;
+}
+
+static void move_sp(struct state *state, int64_t by)
+{
+	int64_t off = state->sp_off - by;
+
+	if (by < -FRAME_MAX || by > FRAME_MAX || off < 8 || off > FRAME_MAX)
+		state->has_sp = false;
+	else
+		state->sp_off = (int32_t)off;
+}
+
+/* rbp or rbx is stored at CFA + at; the first time that is the caller's value,
+ * as compilers save it before they use it. */
+static void save(struct state *state, uint8_t reg, int64_t at)
+{
+	int16_t *slot = reg == PYRO_INSN_RBP   ? &state->fp_at
+			: reg == PYRO_INSN_RBX ? &state->rbx_at
+					       : NULL;
+
+	if (slot && *slot == 0 && at <= -16 && at >= INT16_MIN)
+		*slot = (int16_t)at;
+}
+
+static void pop(struct state *state, const struct pyro_insn *insn)
+{
+	bool is_saved = state->has_sp && state->sp_off == -state->fp_at;
+
+	if (insn->reg == PYRO_INSN_RBP) {
+		state->has_fp = false;
+		state->lost_fp = !is_saved && state->fp_at == 0;
+		if (is_saved)
+			state->fp_at = 0;
+	}
+	if (insn->reg == PYRO_INSN_RBX && state->has_sp &&
+	    state->sp_off == -state->rbx_at)
+		state->rbx_at = 0;
+	move_sp(state, insn->value);
+	if (insn->reg == PYRO_INSN_RSP)
+		state->has_sp = false;
+}
+
+static void leave(struct state *state)
+{
+	state->has_sp = state->has_fp;
+	state->sp_off = state->fp_off;
+	state->has_fp = false;
+	move_sp(state, 8);
+	state->fp_at = 0;
+}
+
+static void set_sp(struct state *state, const struct pyro_insn *insn)
+{
+	state->has_sp = insn->reg == PYRO_INSN_RBP && state->has_fp;
+	state->sp_off = state->fp_off;
+	if (state->has_sp)
+		move_sp(state, insn->value);
+}
+
+static void set_fp(struct state *state, const struct pyro_insn *insn)
+{
+	int64_t off = state->sp_off - insn->value;
+
+	state->has_fp = state->has_sp && off > -FRAME_MAX && off < FRAME_MAX;
+	state->fp_off = state->has_fp ? (int32_t)off : 0;
+	state->lost_fp = state->fp_at == 0;
+}
+
+/* What is true before an instruction becomes what is true behind it. */
+static void apply(struct state *state, const struct pyro_insn *insn)
+{
+	if (state->kind != KIND_FRAME)
+		return;
+	switch ((enum pyro_insn_kind)insn->kind) {
+	case PYRO_INSN_PUSH:
+		move_sp(state, -insn->value);
+		if (state->has_sp)
+			save(state, insn->reg, -state->sp_off);
+		break;
+	case PYRO_INSN_POP:
+		pop(state, insn);
+		break;
+	case PYRO_INSN_ADD_SP:
+		move_sp(state, insn->value);
+		break;
+	case PYRO_INSN_SET_SP:
+		set_sp(state, insn);
+		break;
+	case PYRO_INSN_LOSE_SP:
+		state->has_sp = false;
+		break;
+	case PYRO_INSN_SET_FP:
+		set_fp(state, insn);
+		break;
+	case PYRO_INSN_STORE:
+		if (state->has_sp && insn->value > -FRAME_MAX)
+			save(state, insn->reg, insn->value - state->sp_off);
+		break;
+	case PYRO_INSN_LEAVE:
+		leave(state);
+		break;
+	default:
+		break;
+	}
+	if (insn->writes_fp) {
+		state->has_fp = false;
+		state->lost_fp = state->fp_at == 0;
+	}
+	/* Equal states have equal bytes. */
+	if (!state->has_sp)
+		state->sp_off = 0;
+	if (!state->has_fp)
+		state->fp_off = 0;
+	if (!state->has_sp && !state->has_fp) {
+		memset(state, 0, sizeof(*state));
+		state->kind = KIND_LOST;
+	}
+}
+
+static bool has_frame(const struct state *state)
+{
+	return state->kind == KIND_FRAME &&
+	       (state->has_fp || !state->has_sp || state->sp_off != 8);
+}
+
+/* The target of a jump or branch. */
+static void go_to(struct synth *s, uint64_t at, uint16_t state)
+{
+	if (!holds(s, at))
+		return;
+
+	size_t off = (size_t)(at - s->code->lo);
+	bool again = s->flags[off] == FLAG_LOCAL && !s->sweeping &&
+		     has_frame(&s->state[state]);
+
+	if (again || !s->state_at[off])
+		push_job(s, at, state, again);
+}
+
+static void call(struct synth *s, uint64_t at)
+{
+	if (at == 0 || !holds(s, at))
+		return;
+
+	size_t off = (size_t)(at - s->code->lo);
+
+	s->flags[off] |= FLAG_CALLED;
+	if (!s->state_at[off])
+		push_job(s, at, of_kind(s, KIND_FRAME), false);
+}
+
+/* Returns whether the next instruction follows. */
+static bool follow(struct synth *s, const struct pyro_insn *insn,
+		   uint16_t state)
+{
+	uint64_t target = (uint64_t)insn->value;
+
+	switch ((enum pyro_insn_kind)insn->kind) {
+	case PYRO_INSN_BRANCH:
+		go_to(s, target, state);
+		return true;
+	case PYRO_INSN_JUMP:
+		if (target)
+			go_to(s, target, state);
+		return false;
+	case PYRO_INSN_CALL:
+		call(s, target);
+		return true;
+	case PYRO_INSN_CONSTANT:
+		if (s->code->is_absolute && holds(s, target))
+			add_address(s, target);
+		return true;
+	case PYRO_INSN_ADDRESS:
+		if (holds(s, target))
+			add_address(s, target);
+		return true;
+	case PYRO_INSN_RETURN:
+	case PYRO_INSN_STOP:
+		return false;
+	default:
+		return true;
+	}
+}
+
+static bool is_padding(const struct synth *s, uint64_t at,
+		       const struct pyro_insn *insn)
+{
+	const unsigned char *p = s->code->bytes + (at - s->code->lo);
+	size_t i = 0;
+
+	while (i + 1 < insn->len && (p[i] == 0x66 || p[i] == 0x2e))
+		i++;
+	return p[i] == 0x90 || p[i] == 0xcc ||
+	       (p[i] == 0x0f && i + 1 < insn->len && p[i + 1] == 0x1f);
+}
+
+/* Behind a call that never returns, another function may begin. */
+static bool may_begin(const struct synth *s, uint64_t at)
+{
+	struct pyro_insn insn;
+
+	return s->code->is_code && holds(s, at) &&
+	       (at % 16 == 0 ||
+		(decode(s, at, &insn) && is_padding(s, at, &insn)));
+}
+
+/* From one instruction on to where no next one follows, or it is known. */
+static void run_job(struct synth *s, struct job job)
+{
+	struct state state = s->state[job.state];
+	bool first = true;
+
+	for (uint64_t at = job.at; holds(s, at) && !s->failed;) {
+		size_t off = (size_t)(at - s->code->lo);
+		struct pyro_insn insn;
+
+		if (job.again ? s->flags[off] & FLAG_AGAIN : s->state_at[off])
+			return;
+		/* One function does not fall into the next. */
+		if (!first && (s->flags[off] & (FLAG_LOCAL | FLAG_CALLED)))
+			return;
+		if (!decode(s, at, &insn))
+			return;
+		if (job.again)
+			s->flags[off] |= FLAG_AGAIN;
+		s->state_at[off] = number_of(s, &state);
+		apply(&state, &insn);
+		if (!follow(s, &insn, number_of(s, &state)))
+			return;
+		at += insn.len;
+		first = false;
+		if (insn.kind == PYRO_INSN_CALL && may_begin(s, at))
+			return;
+	}
+}
+
+static void run_jobs(struct synth *s)
+{
+	while (s->job_count > 0 && !s->failed)
+		run_job(s, s->job[--s->job_count]);
+}
+
+static void begin(struct synth *s, uint64_t at, enum kind kind)
+{
+	if (!holds(s, at) || s->state_at[at - s->code->lo])
+		return;
+	push_job(s, at, of_kind(s, kind), false);
+	run_jobs(s);
+}
+
+static bool stands_at(const struct synth *s, size_t off, const void *bytes,
+		      size_t len)
+{
+	return len <= s->code->len - off &&
+	       memcmp(s->code->bytes + off, bytes, len) == 0;
+}
+
+/* xor ebp, ebp marks the outermost frame (System V ABI 3.4.1); it is done by the
+ * program's entry, and by what clone() starts a thread with: then pop rdi; call
+ * *r9 follow, in musl. */
+static void find_ends(struct synth *s)
+{
+	static const unsigned char marks[] = {0x31, 0xed};
+	static const unsigned char marks_64[] = {0x48, 0x31, 0xed};
+	static const unsigned char endbr[] = {0xf3, 0x0f, 0x1e, 0xfa};
+	static const unsigned char child[] = {0x31, 0xed, 0x5f,
+					      0x41, 0xff, 0xd1};
+	const struct pyro_synth_code *c = s->code;
+
+	if (c->entry && holds(s, c->entry)) {
+		size_t off = (size_t)(c->entry - c->lo);
+
+		if (stands_at(s, off, endbr, sizeof(endbr)))
+			off += sizeof(endbr);
+		if (stands_at(s, off, marks, sizeof(marks)) ||
+		    stands_at(s, off, marks_64, sizeof(marks_64)))
+			begin(s, c->entry, KIND_END);
+	}
+	for (const unsigned char *at = c->bytes;
+	     (at = memmem(at, c->len - (size_t)(at - c->bytes), child,
+			  sizeof(child)));
+	     at++)
+		begin(s, c->lo + (uint64_t)(at - c->bytes), KIND_END);
+}
+
+/* mov $15, rax; syscall: what a signal handler returns to. The address before
+ * it is looked up then, and belongs to it if it is padding. */
+static void find_trampolines(struct synth *s)
+{
+	static const unsigned char restorer[] = {0x48, 0xc7, 0xc0, 0x0f, 0,
+						 0,    0,    0x0f, 0x05};
+	const struct pyro_synth_code *c = s->code;
+
+	for (const unsigned char *at = c->bytes;
+	     (at = memmem(at, c->len - (size_t)(at - c->bytes), restorer,
+			  sizeof(restorer)));
+	     at++) {
+		size_t off = (size_t)(at - c->bytes);
+
+		if (off > 0 && at[-1] == 0x90)
+			s->state_at[off - 1] = of_kind(s, KIND_SIGNAL);
+		s->state_at[off] = s->state_at[off + 7] =
+			of_kind(s, KIND_SIGNAL);
+	}
+}
+
+static void mark(struct synth *s, const uint64_t *at, size_t count, int flag)
+{
+	for (size_t i = 0; i < count; i++)
+		if (holds(s, at[i]))
+			s->flags[at[i] - s->code->lo] |= (uint8_t)flag;
+}
+
+static void begin_all(struct synth *s, const uint64_t *at, size_t count)
+{
+	for (size_t i = 0; i < count && !s->failed; i++)
+		begin(s, at[i], KIND_FRAME);
+}
+
+enum fit {
+	FIT_BAD,
+	FIT_UNKNOWN,
+	FIT_GOOD
+};
+
+/* Does a path from here on end as one must that begins with this state? It
+ * returns, or leaves, with nothing on the stack, or comes to where the state is
+ * known. */
+static enum fit fit(struct synth *s, uint64_t at, uint16_t number)
+{
+	struct state state = s->state[number];
+
+	for (int n = 0; n < FIT_MAX && holds(s, at) && s->fits_left > 0; n++) {
+		struct pyro_insn insn;
+		uint16_t known = s->state_at[at - s->code->lo];
+
+		s->fits_left--;
+		if (state.kind != KIND_FRAME || !decode(s, at, &insn))
+			return FIT_BAD;
+		if (known)
+			return s->state[known].kind == state.kind &&
+					       s->state[known].sp_off ==
+						       state.sp_off
+				       ? FIT_GOOD
+				       : FIT_BAD;
+		if (insn.kind == PYRO_INSN_RETURN)
+			return state.sp_off == 8 ? FIT_GOOD : FIT_BAD;
+		if (insn.kind == PYRO_INSN_STOP ||
+		    (insn.kind == PYRO_INSN_JUMP && insn.value == 0))
+			return FIT_UNKNOWN;
+		apply(&state, &insn);
+		at += insn.len;
+		if (insn.kind == PYRO_INSN_JUMP) {
+			at = (uint64_t)insn.value;
+			if (!holds(s, at))
+				return state.sp_off == 8 ? FIT_GOOD : FIT_BAD;
+		}
+	}
+	return FIT_UNKNOWN;
+}
+
+/* What most likely holds where no path leads to: as behind the call before it, as
+ * at the last jump by a table, or as at the beginning of a function. */
+static uint16_t guess(struct synth *s, uint64_t at, uint16_t behind,
+		      uint16_t jump, bool padded)
+{
+	uint16_t fresh = of_kind(s, KIND_FRAME);
+	const uint16_t candidate[] = {behind, jump, fresh};
+	enum fit best_fit = FIT_BAD;
+	uint16_t likely = behind ? behind : jump;
+	uint16_t best = likely && !(padded && at % 16 == 0) ? likely : fresh;
+
+	for (size_t i = 0; i < PYRO_COUNT_OF(candidate); i++) {
+		enum fit f = candidate[i] ? fit(s, at, candidate[i]) : FIT_BAD;
+
+		if (f > best_fit && (f == FIT_GOOD || candidate[i] == best)) {
+			best_fit = f;
+			best = candidate[i];
+		}
+	}
+	return best;
+}
+
+/* Code that no path leads to: the targets of jumps by a table stand behind
+ * them, most often. */
+static void sweep(struct synth *s)
+{
+	uint16_t behind = 0, jump = 0;
+	bool padded = true;
+	uint64_t hi = s->code->lo + s->code->len;
+
+	s->sweeping = true;
+	for (uint64_t at = s->code->lo; at < hi && !s->failed;) {
+		size_t off = (size_t)(at - s->code->lo);
+		struct pyro_insn insn;
+
+		if (!decode(s, at, &insn)) {
+			at++;
+			continue;
+		}
+		if (s->flags[off] & (FLAG_LOCAL | FLAG_CALLED))
+			behind = jump = 0;
+		if (!s->state_at[off] && !is_padding(s, at, &insn)) {
+			push_job(s, at, guess(s, at, behind, jump, padded),
+				 false);
+			run_jobs(s);
+		}
+
+		uint16_t here = s->state_at[off];
+
+		if (here && insn.kind == PYRO_INSN_JUMP && insn.value == 0)
+			jump = here;
+		padded = !here && is_padding(s, at, &insn);
+		if (!padded)
+			behind = insn.kind == PYRO_INSN_CALL ? here : 0;
+		at += insn.len;
+	}
+}
+
+static void explore(struct synth *s)
+{
+	const struct pyro_synth_code *c = s->code;
+
+	of_kind(s, KIND_GAP); /* number 0 */
+	find_trampolines(s);
+	find_ends(s);
+	mark(s, c->start, c->start_count, FLAG_CALLED);
+	mark(s, c->local, c->local_count, FLAG_LOCAL);
+	begin_all(s, c->start, c->start_count);
+	begin_all(s, c->local, c->local_count);
+	begin_all(s, c->maybe, c->maybe_count);
+	/* Grows meanwhile. */
+	for (size_t i = 0; i < s->address_count && !s->failed; i++)
+		begin(s, s->address[i], KIND_FRAME);
+	if (c->is_code)
+		sweep(s);
+}
+
+static struct pyro_rule rule_of(const struct state *state)
+{
+	struct pyro_rule rule = {.cfa = PYRO_CFA_GAP};
+
+	switch ((enum kind)state->kind) {
+	case KIND_GAP:
+	case KIND_LOST:
+		return rule;
+	case KIND_END:
+		rule.cfa = PYRO_CFA_END;
+		return rule;
+	case KIND_SIGNAL:
+		rule.cfa = PYRO_CFA_SIGNAL;
+		return rule;
+	case KIND_FRAME:
+		break;
+	}
+	rule.cfa = state->has_sp ? PYRO_CFA_SP : PYRO_CFA_FP;
+	rule.cfa_off = state->has_sp ? state->sp_off : state->fp_off;
+	rule.ra_off = -8;
+	if (state->fp_at) {
+		rule.flags |= PYRO_RULE_FP_SAVED;
+		rule.fp_off = state->fp_at;
+	} else if (state->lost_fp) {
+		rule.flags |= PYRO_RULE_FP_LOST;
+	}
+	if (state->rbx_at) {
+		rule.flags |= PYRO_RULE_RBX_SAVED;
+		rule.rbx_off = state->rbx_at;
+	}
+	return rule;
+}
+
+/* Padding goes with what is before it. */
+static void emit(const struct synth *s, pyro_synth_row_fn *row, void *arg)
+{
+	uint64_t lo = s->code->lo, hi = lo + s->code->len, done = lo;
+	struct pyro_rule rule = {.cfa = PYRO_CFA_GAP};
+
+	for (uint64_t at = lo; at < hi;) {
+		uint16_t state = s->state_at[at - lo];
+		struct pyro_insn insn;
+
+		if (!state || !decode(s, at, &insn)) {
+			at++;
+			continue;
+		}
+		if (at - done > PADDING_MAX) {
+			struct pyro_rule gap = {.cfa = PYRO_CFA_GAP};
+			row(arg, at, &gap);
+		} else if (at > done) {
+			row(arg, at, &rule);
+		}
+		rule = rule_of(&s->state[state]);
+		at = done = pyro_min(at + insn.len, hi);
+		row(arg, done, &rule);
+	}
+	if (done < hi) {
+		if (hi - done > PADDING_MAX)
+			rule = (struct pyro_rule){.cfa = PYRO_CFA_GAP};
+		row(arg, hi, &rule);
+	}
+}
+
+int pyro_synth_rows(const struct pyro_synth_code *code, pyro_synth_row_fn *row,
+		    void *arg)
+{
+	struct synth s = {.code = code, .fits_left = 8 * code->len};
+	int err = 0;
+
+	s.state_at = pyro_pages_alloc(code->len * sizeof(*s.state_at));
+	s.flags = pyro_pages_alloc(code->len);
+	if (!s.state_at || !s.flags)
+		s.failed = true;
+	else
+		explore(&s);
+	if (s.failed)
+		err = -ENOMEM;
+	else
+		emit(&s, row, arg);
+	pyro_pages_free(s.state_at, code->len * sizeof(*s.state_at));
+	pyro_pages_free(s.flags, code->len);
+	pyro_pages_free(s.state, s.state_cap * sizeof(*s.state));
+	pyro_table_free(&s.index);
+	pyro_pages_free(s.job, s.job_cap * sizeof(*s.job));
+	pyro_pages_free(s.address, s.address_cap * sizeof(*s.address));
+	return err;
+}
