@@ -185,6 +185,26 @@ static void behind_a_call_that_never_returns_a_function_begins(void **state)
 	assert_cfa(&l, 17, PYRO_CFA_SP, 16);
 }
 
+static void behind_a_call_a_function_goes_on_up_to_the_next(void **state)
+{
+	struct listing l = ROWS(0xe8, 0x23, 0, 0, 0,    /* 0 call 40 */
+				0x48, 0x83, 0xec, 0x18, /* 5 sub 24 */
+				0x66, 0x90,             /* 9 nop */
+				0xe8, 0x18, 0, 0, 0,    /* 11 call 40 */
+				0x89, 0xc7,             /* 16 mov eax, edi */
+				0xe8, 0x11, 0, 0, 0,    /* 18 call 40 */
+				0x0f, 0x1f, 0x40, 0,    /* 23 nop */
+				0x0f, 0x1f, 0x80, 0, 0, 0, 0, /* 27 nop */
+				0x66, 0x0f, 0x1f, 0x44, 0, 0, /* 34 nop */
+				0xc3);                        /* 40 ret */
+
+	(void)state;
+	assert_cfa(&l, 11, PYRO_CFA_SP, 32);
+	assert_cfa(&l, 16, PYRO_CFA_SP, 32);
+	assert_cfa(&l, 18, PYRO_CFA_SP, 32);
+	assert_cfa(&l, 40, PYRO_CFA_SP, 8);
+}
+
 static void musl_s_thread_start_and_restorer_are_known(void **state)
 {
 	struct listing l = ROWS(0x0f, 0x05,             /* 0 syscall */
@@ -412,6 +432,8 @@ int main(void)
 		cmocka_unit_test(a_table_s_targets_go_on_as_its_jump),
 		cmocka_unit_test(
 			behind_a_call_that_never_returns_a_function_begins),
+		cmocka_unit_test(
+			behind_a_call_a_function_goes_on_up_to_the_next),
 		cmocka_unit_test(musl_s_thread_start_and_restorer_are_known),
 		cmocka_unit_test(lengths_are_objdump_s),
 		cmocka_unit_test(rules_are_those_of_cfi),

@@ -513,6 +513,8 @@ static enum fit fit(struct synth *s, uint64_t at, uint16_t number)
 			at = (uint64_t)insn.value;
 			if (!holds(s, at))
 				return state.sp_off == 8 ? FIT_GOOD : FIT_BAD;
+		} else if (holds(s, at) && s->flags[at - s->code->lo]) {
+			return FIT_UNKNOWN; /* behind a call: exit() */
 		}
 	}
 	return FIT_UNKNOWN;
