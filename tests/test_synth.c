@@ -351,7 +351,11 @@ static void compare_with_cfi(const char *path, double bound)
 	assert_int_equal(pyro_elf_open_file(&elf, fd), 0);
 
 	struct pyro_cfi_holes holes = {.elf = &elf};
-	struct pyro_cfi_input in = {.machine = EM_X86_64, .holes = &holes};
+	struct pyro_cfi_input in = {
+		.frame = (const unsigned char *)"",
+		.machine = EM_X86_64,
+		.holes = &holes,
+	};
 
 	assert_true(pyro_elf_text_range(elf.phdr, elf.ehdr.e_phnum, &in.lo,
 					&in.hi, &offset));

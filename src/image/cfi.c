@@ -156,7 +156,7 @@ static int build_debug_frame(const struct pyro_elf *elf,
 static int build_code(struct pyro_cfi_input *in,
 		      struct pyro_unwind_table **table)
 {
-	in->frame = NULL;
+	in->frame = (const unsigned char *)"";
 	in->frame_len = 0;
 
 	int err = pyro_cfi_build_from(in, table);

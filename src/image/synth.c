@@ -23,29 +23,11 @@
 
 #include "base/arena.h"
 #include "base/table.h"
-#include "image/insn_x86.h"
+#include "image/synth_state.h"
 
 #define STATES_MAX 65535
-#define FRAME_MAX (1 << 28)
 #define PADDING_MAX 15
 #define FIT_MAX 512
-
-enum kind {
-	KIND_GAP,  /* nothing came by */
-	KIND_LOST, /* code, but where its frame is nobody can tell */
-	KIND_FRAME,
-	KIND_END,   /* nothing called this code */
-	KIND_SIGNAL /* signal trampoline */
-};
-
-struct state {
-	uint8_t kind; /* enum kind */
-	bool has_sp, has_fp, lost_fp;
-	int32_t sp_off; /* CFA = rsp + sp_off, if has_sp */
-	int32_t fp_off; /* CFA = rbp + fp_off, if has_fp */
-	int16_t fp_at;  /* rbp's saved value, from the CFA; 0: not saved */
-	int16_t rbx_at;
-};
 
 enum {
 	FLAG_LOCAL = 1,  /* a function or a part of one begins here */
@@ -63,7 +45,7 @@ struct synth {
 	const struct pyro_synth_code *code;
 	uint16_t *state_at; /* of each instruction's first byte; 0: none */
 	uint8_t *flags;
-	struct state *state;
+	struct pyro_synth_state *state;
 	size_t state_count, state_cap;
 	struct pyro_table index;
 	struct job *job;
@@ -83,7 +65,7 @@ static bool same_state(const void *owner, uint32_t item, const void *key)
 }
 
 /* A number for a state; 0, the gap, when there are too many. */
-static uint16_t number_of(struct synth *s, const struct state *state)
+static uint16_t number_of(struct synth *s, const struct pyro_synth_state *state)
 {
 	uint64_t hash = pyro_hash(state, sizeof(*state), 0);
 	uint32_t i = pyro_table_find(&s->index, hash, same_state, s, state);
@@ -93,7 +75,7 @@ static uint16_t number_of(struct synth *s, const struct state *state)
 	if (s->state_count >= STATES_MAX)
 		return 0;
 
-	struct state *grown = pyro_array_grow(
+	struct pyro_synth_state *grown = pyro_array_grow(
 		s->state, &s->state_cap, s->state_count + 1, sizeof(*grown));
 
 	if (grown)
@@ -107,13 +89,13 @@ static uint16_t number_of(struct synth *s, const struct state *state)
 	return (uint16_t)s->state_count++;
 }
 
-static uint16_t of_kind(struct synth *s, enum kind kind)
+static uint16_t of_kind(struct synth *s, enum pyro_synth_kind kind)
 {
-	struct state state;
+	struct pyro_synth_state state;
 
 	memset(&state, 0, sizeof(state));
 	state.kind = (uint8_t)kind;
-	if (kind == KIND_FRAME) {
+	if (kind == PYRO_SYNTH_FRAME) {
 		state.has_sp = true;
 		state.sp_off = 8;
 	}
@@ -159,126 +141,9 @@ static void add_address(struct synth *s, uint64_t at)
 	s->address[s->address_count++] = at;
 }
 
-static void move_sp(struct state *state, int64_t by)
+static bool has_frame(const struct pyro_synth_state *state)
 {
-	int64_t off = state->sp_off - by;
-
-	if (by < -FRAME_MAX || by > FRAME_MAX || off < 8 || off > FRAME_MAX)
-		state->has_sp = false;
-	else
-		state->sp_off = (int32_t)off;
-}
-
-/* rbp or rbx is stored at CFA + at; the first time that is the caller's value,
- * as compilers save it before they use it. */
-static void save(struct state *state, uint8_t reg, int64_t at)
-{
-	int16_t *slot = reg == PYRO_INSN_RBP   ? &state->fp_at
-			: reg == PYRO_INSN_RBX ? &state->rbx_at
-					       : NULL;
-
-	if (slot && *slot == 0 && at <= -16 && at >= INT16_MIN)
-		*slot = (int16_t)at;
-}
-
-static void pop(struct state *state, const struct pyro_insn *insn)
-{
-	bool is_saved = state->has_sp && state->sp_off == -state->fp_at;
-
-	if (insn->reg == PYRO_INSN_RBP) {
-		state->has_fp = false;
-		state->lost_fp = !is_saved && state->fp_at == 0;
-		if (is_saved)
-			state->fp_at = 0;
-	}
-	if (insn->reg == PYRO_INSN_RBX && state->has_sp &&
-	    state->sp_off == -state->rbx_at)
-		state->rbx_at = 0;
-	move_sp(state, insn->value);
-	if (insn->reg == PYRO_INSN_RSP)
-		state->has_sp = false;
-}
-
-static void leave(struct state *state)
-{
-	state->has_sp = state->has_fp;
-	state->sp_off = state->fp_off;
-	state->has_fp = false;
-	move_sp(state, 8);
-	state->fp_at = 0;
-}
-
-static void set_sp(struct state *state, const struct pyro_insn *insn)
-{
-	state->has_sp = insn->reg == PYRO_INSN_RBP && state->has_fp;
-	state->sp_off = state->fp_off;
-	if (state->has_sp)
-		move_sp(state, insn->value);
-}
-
-static void set_fp(struct state *state, const struct pyro_insn *insn)
-{
-	int64_t off = state->sp_off - insn->value;
-
-	state->has_fp = state->has_sp && off > -FRAME_MAX && off < FRAME_MAX;
-	state->fp_off = state->has_fp ? (int32_t)off : 0;
-	state->lost_fp = state->fp_at == 0;
-}
-
-/* What is true before an instruction becomes what is true behind it. */
-static void apply(struct state *state, const struct pyro_insn *insn)
-{
-	if (state->kind != KIND_FRAME)
-		return;
-	switch ((enum pyro_insn_kind)insn->kind) {
-	case PYRO_INSN_PUSH:
-		move_sp(state, -insn->value);
-		if (state->has_sp)
-			save(state, insn->reg, -state->sp_off);
-		break;
-	case PYRO_INSN_POP:
-		pop(state, insn);
-		break;
-	case PYRO_INSN_ADD_SP:
-		move_sp(state, insn->value);
-		break;
-	case PYRO_INSN_SET_SP:
-		set_sp(state, insn);
-		break;
-	case PYRO_INSN_LOSE_SP:
-		state->has_sp = false;
-		break;
-	case PYRO_INSN_SET_FP:
-		set_fp(state, insn);
-		break;
-	case PYRO_INSN_STORE:
-		if (state->has_sp && insn->value > -FRAME_MAX)
-			save(state, insn->reg, insn->value - state->sp_off);
-		break;
-	case PYRO_INSN_LEAVE:
-		leave(state);
-		break;
-	default:
-		break;
-	}
-	if (insn->writes_fp) {
-		state->has_fp = false;
-		state->lost_fp = state->fp_at == 0;
-	}
-	/* Equal states have equal bytes. */
-	if (!state->has_sp)
-		state->sp_off = 0;
-	if (!state->has_fp)
-		state->fp_off = 0;
-	if (!state->has_sp && !state->has_fp) {
-		memset(state, 0, sizeof(*state));
-		state->kind = KIND_LOST;
-	}
-}
-
-static bool has_frame(const struct state *state)
-{
-	return state->kind == KIND_FRAME &&
+	return state->kind == PYRO_SYNTH_FRAME &&
 	       (state->has_fp || !state->has_sp || state->sp_off != 8);
 }
 
@@ -305,7 +170,7 @@ static void call(struct synth *s, uint64_t at)
 
 	s->flags[off] |= FLAG_CALLED;
 	if (!s->state_at[off])
-		push_job(s, at, of_kind(s, KIND_FRAME), false);
+		push_job(s, at, of_kind(s, PYRO_SYNTH_FRAME), false);
 }
 
 /* Returns whether the next instruction follows. */
@@ -366,7 +231,7 @@ static bool may_begin(const struct synth *s, uint64_t at)
 /* From one instruction on to where no next one follows, or it is known. */
 static void run_job(struct synth *s, struct job job)
 {
-	struct state state = s->state[job.state];
+	struct pyro_synth_state state = s->state[job.state];
 	bool first = true;
 
 	for (uint64_t at = job.at; holds(s, at) && !s->failed;) {
@@ -383,7 +248,7 @@ static void run_job(struct synth *s, struct job job)
 		if (job.again)
 			s->flags[off] |= FLAG_AGAIN;
 		s->state_at[off] = number_of(s, &state);
-		apply(&state, &insn);
+		pyro_synth_apply(&state, &insn);
 		if (!follow(s, &insn, number_of(s, &state)))
 			return;
 		at += insn.len;
@@ -399,7 +264,7 @@ static void run_jobs(struct synth *s)
 		run_job(s, s->job[--s->job_count]);
 }
 
-static void begin(struct synth *s, uint64_t at, enum kind kind)
+static void begin(struct synth *s, uint64_t at, enum pyro_synth_kind kind)
 {
 	if (!holds(s, at) || s->state_at[at - s->code->lo])
 		return;
@@ -433,13 +298,13 @@ static void find_ends(struct synth *s)
 			off += sizeof(endbr);
 		if (stands_at(s, off, marks, sizeof(marks)) ||
 		    stands_at(s, off, marks_64, sizeof(marks_64)))
-			begin(s, c->entry, KIND_END);
+			begin(s, c->entry, PYRO_SYNTH_END);
 	}
 	for (const unsigned char *at = c->bytes;
 	     (at = memmem(at, c->len - (size_t)(at - c->bytes), child,
 			  sizeof(child)));
 	     at++)
-		begin(s, c->lo + (uint64_t)(at - c->bytes), KIND_END);
+		begin(s, c->lo + (uint64_t)(at - c->bytes), PYRO_SYNTH_END);
 }
 
 /* mov $15, rax; syscall: what a signal handler returns to. The address before
@@ -457,9 +322,9 @@ static void find_trampolines(struct synth *s)
 		size_t off = (size_t)(at - c->bytes);
 
 		if (off > 0 && at[-1] == 0x90)
-			s->state_at[off - 1] = of_kind(s, KIND_SIGNAL);
+			s->state_at[off - 1] = of_kind(s, PYRO_SYNTH_SIGNAL);
 		s->state_at[off] = s->state_at[off + 7] =
-			of_kind(s, KIND_SIGNAL);
+			of_kind(s, PYRO_SYNTH_SIGNAL);
 	}
 }
 
@@ -473,7 +338,7 @@ static void mark(struct synth *s, const uint64_t *at, size_t count, int flag)
 static void begin_all(struct synth *s, const uint64_t *at, size_t count)
 {
 	for (size_t i = 0; i < count && !s->failed; i++)
-		begin(s, at[i], KIND_FRAME);
+		begin(s, at[i], PYRO_SYNTH_FRAME);
 }
 
 enum fit {
@@ -487,14 +352,14 @@ enum fit {
  * known. */
 static enum fit fit(struct synth *s, uint64_t at, uint16_t number)
 {
-	struct state state = s->state[number];
+	struct pyro_synth_state state = s->state[number];
 
 	for (int n = 0; n < FIT_MAX && holds(s, at) && s->fits_left > 0; n++) {
 		struct pyro_insn insn;
 		uint16_t known = s->state_at[at - s->code->lo];
 
 		s->fits_left--;
-		if (state.kind != KIND_FRAME || !decode(s, at, &insn))
+		if (state.kind != PYRO_SYNTH_FRAME || !decode(s, at, &insn))
 			return FIT_BAD;
 		if (known)
 			return s->state[known].kind == state.kind &&
@@ -507,7 +372,7 @@ static enum fit fit(struct synth *s, uint64_t at, uint16_t number)
 		if (insn.kind == PYRO_INSN_STOP ||
 		    (insn.kind == PYRO_INSN_JUMP && insn.value == 0))
 			return FIT_UNKNOWN;
-		apply(&state, &insn);
+		pyro_synth_apply(&state, &insn);
 		at += insn.len;
 		if (insn.kind == PYRO_INSN_JUMP) {
 			at = (uint64_t)insn.value;
@@ -525,7 +390,7 @@ static enum fit fit(struct synth *s, uint64_t at, uint16_t number)
 static uint16_t guess(struct synth *s, uint64_t at, uint16_t behind,
 		      uint16_t jump, bool padded)
 {
-	uint16_t fresh = of_kind(s, KIND_FRAME);
+	uint16_t fresh = of_kind(s, PYRO_SYNTH_FRAME);
 	const uint16_t candidate[] = {behind, jump, fresh};
 	enum fit best_fit = FIT_BAD;
 	uint16_t likely = behind ? behind : jump;
@@ -582,7 +447,7 @@ static void explore(struct synth *s)
 {
 	const struct pyro_synth_code *c = s->code;
 
-	of_kind(s, KIND_GAP); /* number 0 */
+	of_kind(s, PYRO_SYNTH_GAP); /* number 0 */
 	find_trampolines(s);
 	find_ends(s);
 	mark(s, c->start, c->start_count, FLAG_CALLED);
@@ -592,42 +457,9 @@ static void explore(struct synth *s)
 	begin_all(s, c->maybe, c->maybe_count);
 	/* Grows meanwhile. */
 	for (size_t i = 0; i < s->address_count && !s->failed; i++)
-		begin(s, s->address[i], KIND_FRAME);
+		begin(s, s->address[i], PYRO_SYNTH_FRAME);
 	if (c->is_code)
 		sweep(s);
-}
-
-static struct pyro_rule rule_of(const struct state *state)
-{
-	struct pyro_rule rule = {.cfa = PYRO_CFA_GAP};
-
-	switch ((enum kind)state->kind) {
-	case KIND_GAP:
-	case KIND_LOST:
-		return rule;
-	case KIND_END:
-		rule.cfa = PYRO_CFA_END;
-		return rule;
-	case KIND_SIGNAL:
-		rule.cfa = PYRO_CFA_SIGNAL;
-		return rule;
-	case KIND_FRAME:
-		break;
-	}
-	rule.cfa = state->has_sp ? PYRO_CFA_SP : PYRO_CFA_FP;
-	rule.cfa_off = state->has_sp ? state->sp_off : state->fp_off;
-	rule.ra_off = -8;
-	if (state->fp_at) {
-		rule.flags |= PYRO_RULE_FP_SAVED;
-		rule.fp_off = state->fp_at;
-	} else if (state->lost_fp) {
-		rule.flags |= PYRO_RULE_FP_LOST;
-	}
-	if (state->rbx_at) {
-		rule.flags |= PYRO_RULE_RBX_SAVED;
-		rule.rbx_off = state->rbx_at;
-	}
-	return rule;
 }
 
 /* Padding goes with what is before it. */
@@ -650,7 +482,7 @@ static void emit(const struct synth *s, pyro_synth_row_fn *row, void *arg)
 		} else if (at > done) {
 			row(arg, at, &rule);
 		}
-		rule = rule_of(&s->state[state]);
+		rule = pyro_synth_rule(&s->state[state]);
 		at = done = pyro_min(at + insn.len, hi);
 		row(arg, done, &rule);
 	}
