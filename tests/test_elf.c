@@ -6,6 +6,7 @@
 
 #include <errno.h>
 #include <inttypes.h>
+#include <limits.h>
 #include <link.h>
 #include <sys/stat.h>
 
@@ -82,11 +83,11 @@ static void check_sections(const struct pyro_elf *elf, const char *path)
 
 static void test_files(void **state)
 {
-	char self[64];
+	char self[PATH_MAX];
 	const char *const paths[] = {self, "/bin/ls", "/usr/bin/gcc"};
 
 	(void)state;
-	snprintf(self, sizeof(self), "/proc/%d/exe", getpid());
+	assert_non_null(realpath("/proc/self/exe", self));
 	for (size_t i = 0; i < PYRO_COUNT_OF(paths); i++) {
 		const char *path = paths[i];
 		struct pyro_elf elf;

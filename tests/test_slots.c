@@ -224,6 +224,8 @@ static void test_fork(void **state)
 	struct pyro_record *r;
 
 	(void)state;
+	if (UNDER_EMULATOR)
+		skip();
 	assert_int_equal(pyro_slots_init(COUNT), 0);
 	take_all(9);
 	assert_int_equal(in_child(child_finds_it_empty, NULL), 0);

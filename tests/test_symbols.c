@@ -5,6 +5,7 @@
 #include <dlfcn.h>
 #include <errno.h>
 #include <inttypes.h>
+#include <limits.h>
 #include <sys/auxv.h>
 
 #include "image_util.h"
@@ -270,14 +271,14 @@ static void test_system_libraries(void **state)
 		"/lib/x86_64-linux-gnu/libstdc++.so.6",
 		"/lib/aarch64-linux-gnu/libc.so.6",
 	};
-	char self[64];
+	char self[PATH_MAX];
 
 	(void)state;
 	for (size_t i = 0; i < PYRO_COUNT_OF(paths); i++)
 		if (access(paths[i], R_OK) == 0)
 			compare_table(paths[i], "dyn-syms");
 	compare_table(in_dir("full.so"), "syms");
-	snprintf(self, sizeof(self), "/proc/%d/exe", getpid());
+	assert_non_null(realpath("/proc/self/exe", self));
 	compare_table(self, "syms");
 }
 

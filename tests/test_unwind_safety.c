@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 /* test_unwind_safety.c - the walk on registers and stacks that make no sense,
  * which must neither fault nor loop, and the stack that the handler needs */
+#include "tests/context.h"
 #include "tests/shapes.h"
 
 #include <errno.h>
 #include <signal.h>
 #include <sys/mman.h>
-#include <ucontext.h>
 
 #include "base/on.h"
 #include "base/os.h"
@@ -80,15 +80,16 @@ static uint64_t random_value(uint64_t *random, const uint64_t *words)
 static void random_context(ucontext_t *context, uint64_t *random,
 			   const uint64_t *words)
 {
-	for (int i = 0; i < NGREG; i++)
-		context->uc_mcontext.gregs[i] =
-			(greg_t)random_value(random, words);
+	for (unsigned i = 0; i < CONTEXT_REGISTERS; i++)
+		*context_register(context, i) =
+			(context_word)random_value(random, words);
 	if (next_random(random) % 4)
-		context->uc_mcontext.gregs[REG_RIP] =
-			(greg_t)random_code(random);
+		*context_register(context, CONTEXT_PC) =
+			(context_word)random_code(random);
 	if (next_random(random) % 4)
-		context->uc_mcontext.gregs[REG_RSP] =
-			(greg_t)(uintptr_t)&words[next_random(random) % WORDS];
+		*context_register(context, CONTEXT_SP) =
+			(context_word)(uintptr_t)&words[next_random(random) %
+							WORDS];
 }
 
 static void test_random_registers(void **state)

@@ -6,9 +6,17 @@
 /* A leaf keeps its return address in lr and need not touch the stack. */
 #define PYRO_CFA_MAY_EQUAL_SP true
 #define PYRO_STACK_ALIGN 16
+#define PYRO_RA_AT_CFA false /* anywhere in the frame */
 
 /* Offset of regs[0] in a ucontext; sp and pc follow x30. */
 #define PYRO_UCONTEXT_GREGS 184
+/* The same from the sp with which a handler returns: behind a siginfo. */
+#define PYRO_SIGNAL_FRAME_GREGS (128 + PYRO_UCONTEXT_GREGS)
+/* mov x8, #__NR_rt_sigreturn; svc #0: newer kernels' vdso says no more. */
+#define PYRO_TRAMPOLINE                \
+	{                              \
+		0xd2801168, 0xd4000001 \
+	}
 #define PYRO_REGISTER_COUNT 33
 
 static inline int pyro_greg_index(unsigned dwarf)

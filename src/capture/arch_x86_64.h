@@ -6,10 +6,18 @@
 /* The kernel pushes at least the return address between a frame and its CFA. */
 #define PYRO_CFA_MAY_EQUAL_SP false
 #define PYRO_STACK_ALIGN 8
+#define PYRO_RA_AT_CFA true /* the word below it */
 
 /* Offset of the general registers in a ucontext: after uc_flags, uc_link and
  * uc_stack. */
 #define PYRO_UCONTEXT_GREGS 40
+/* The same from the sp with which a handler returns. */
+#define PYRO_SIGNAL_FRAME_GREGS PYRO_UCONTEXT_GREGS
+/* The code of a trampoline without CFI: there is none. */
+#define PYRO_TRAMPOLINE \
+	{               \
+		0       \
+	}
 #define PYRO_REGISTER_COUNT 17
 
 /* Index into those registers by DWARF number: rax, rdx, rcx, rbx, rsi, rdi,

@@ -94,6 +94,16 @@ static bool greg(struct walker *w, unsigned dwarf, uintptr_t *value)
 	return true;
 }
 
+/* The return address in a register: the called function's own from the first
+ * call on that it makes, so that only an interrupted frame has it. */
+static bool ra_register(struct walker *w, unsigned dwarf, uintptr_t *value)
+{
+	if (dwarf != PYRO_DWARF_LR || !w->interrupted)
+		return greg(w, dwarf, value);
+	*value = w->regs.lr;
+	return true;
+}
+
 static bool load_gregs(struct walker *w, uintptr_t gregs)
 {
 	struct pyro_regs r = {0};
@@ -122,17 +132,32 @@ static void enter_caller(struct walker *w, uintptr_t pc, uintptr_t cfa)
 	w->interrupted = false;
 }
 
-/* Without CFI: a leaf that has not touched the stack, or a frame pointer, if
- * what they lead to is code. */
+/* A leaf that has not touched the stack. */
+static bool step_from_leaf(struct walker *w)
+{
+	uintptr_t ra = pyro_strip_return_address(w->regs.lr);
+	uintptr_t cfa = w->regs.sp;
+
+	if (!w->interrupted)
+		return false;
+	if (!PYRO_CFA_MAY_EQUAL_SP) {
+		if (!load(w, cfa, &ra))
+			return false;
+		cfa += sizeof(uintptr_t);
+	}
+	if (!is_code(w, ra - 1))
+		return false;
+	enter_caller(w, ra, cfa);
+	return true;
+}
+
+/* Without CFI: a leaf, or a frame pointer, if what they lead to is code. */
 static enum pyro_stop step_without_cfi(struct walker *w, enum pyro_stop reason)
 {
 	uintptr_t ra, fp;
 
-	if (w->interrupted && !PYRO_CFA_MAY_EQUAL_SP &&
-	    load(w, w->regs.sp, &ra) && is_code(w, ra - 1)) {
-		enter_caller(w, ra, w->regs.sp + sizeof(uintptr_t));
+	if (step_from_leaf(w))
 		return PYRO_STOP_END;
-	}
 	if (w->lost_fp || w->regs.fp < w->regs.sp ||
 	    !load(w, w->regs.fp + sizeof(uintptr_t), &ra) ||
 	    !load(w, w->regs.fp, &fp))
@@ -212,7 +237,7 @@ static enum pyro_stop step_by_rule(struct walker *w,
 		return PYRO_STOP_PROGRESS;
 
 	if (rule->flags & PYRO_RULE_RA_REG) {
-		if (!greg(w, (unsigned)rule->ra_off, &ra))
+		if (!ra_register(w, (unsigned)rule->ra_off, &ra))
 			return PYRO_STOP_REGISTER;
 	} else if (!load(w, cfa + (uintptr_t)(intptr_t)rule->ra_off, &ra)) {
 		return PYRO_STOP_BOUNDS;
@@ -239,7 +264,8 @@ static enum pyro_stop step_by_rule(struct walker *w,
 }
 
 /* A memo's step: a kind and, for rules as compilers make them, the offsets of
- * what is in reach of 16 bits: the return address is at CFA - 8. */
+ * what is in reach of 16 bits. The return address is at CFA - 8; or else it is
+ * in rbx's place, where the processor has no rbx that would be followed. */
 enum step_kind {
 	STEP_NONE,
 	STEP_SP,
@@ -254,6 +280,8 @@ enum step_kind {
 #define STEP_FP_AT(step, cfa) \
 	((cfa)-16 - 8 * (uintptr_t)(uint16_t)((step) >> 32))
 #define STEP_RBX_AT(step, cfa) ((cfa)-16 - 8 * (uintptr_t)((step) >> 48))
+#define STEP_RA_AT(step, cfa) \
+	(PYRO_RA_AT_CFA ? (cfa)-8 : STEP_RBX_AT(step, cfa) + 8)
 
 static uint64_t mixed(uint64_t bits)
 {
@@ -270,20 +298,22 @@ static uint64_t short_step(const struct pyro_rule *rule)
 	const unsigned saved = PYRO_RULE_FP_SAVED | PYRO_RULE_RBX_SAVED;
 	bool fp = rule->flags & PYRO_RULE_FP_SAVED;
 	bool rbx = rule->flags & PYRO_RULE_RBX_SAVED;
+	int rbx_off = PYRO_RA_AT_CFA ? rule->rbx_off : rule->ra_off - 8;
 
 	if (rule->cfa == PYRO_CFA_END)
 		return STEP_END;
 	if ((rule->cfa != PYRO_CFA_SP && rule->cfa != PYRO_CFA_FP) ||
-	    (rule->flags & ~saved) || rule->ra_off != -8 || rule->cfa_off < 0 ||
-	    rule->cfa_off > UINT16_MAX ||
+	    (rule->flags & ~saved) || (PYRO_RA_AT_CFA && rule->ra_off != -8) ||
+	    rule->cfa_off < 0 || rule->cfa_off > UINT16_MAX ||
 	    (fp && (rule->fp_off > -16 || rule->fp_off % 8 != 0)) ||
-	    (rbx && (rule->rbx_off > -16 || rule->rbx_off % 8 != 0)))
+	    ((rbx || !PYRO_RA_AT_CFA) && (rbx_off > -16 || rbx_off % 8 != 0)))
 		return STEP_NONE;
 	return (uint64_t)(rule->cfa == PYRO_CFA_SP ? STEP_SP : STEP_FP) |
 	       (fp ? STEP_FP_SAVED | (uint64_t)(-16 - rule->fp_off) / 8 << 32
 		   : 0) |
-	       (rbx ? STEP_RBX_SAVED | (uint64_t)(-16 - rule->rbx_off) / 8 << 48
-		    : 0) |
+	       (rbx ? STEP_RBX_SAVED : 0) |
+	       (rbx || !PYRO_RA_AT_CFA ? (uint64_t)(-16 - rbx_off) / 8 << 48
+				       : 0) |
 	       (uint64_t)rule->cfa_off << 16;
 }
 
@@ -302,35 +332,58 @@ static void remember(const struct walker *w, uintptr_t key,
 	atomic_store_explicit(&memo->step, step, memory_order_relaxed);
 }
 
+/* Is pc the trampoline that a signal handler returns to, which no CFI tells?
+ * Read is what this thread is to run next, and only if it can be read. */
+static bool at_trampoline(struct walker *w)
+{
+	static const uint32_t code[] = PYRO_TRAMPOLINE;
+	uintptr_t pc = w->regs.pc;
+
+	if (code[0] == 0 || w->interrupted || pc % 4 != 0)
+		return false;
+	for (size_t i = 0; i < PYRO_COUNT_OF(code); i++) {
+		uintptr_t at = pc + i * sizeof(*code);
+
+		if (!readable(w, at) ||
+		    *(const volatile uint32_t *)at != code[i])
+			return false;
+	}
+	return true;
+}
+
+/* The handler has returned into the trampoline: sp points to the frame that the
+ * kernel made. */
+static enum pyro_stop step_from_signal(struct walker *w, struct pyro_walk *walk)
+{
+	walk->signal_frame = true;
+	return load_gregs(w, w->regs.sp + PYRO_SIGNAL_FRAME_GREGS)
+		       ? PYRO_STOP_END
+		       : PYRO_STOP_BOUNDS;
+}
+
 /* Go to the caller. PYRO_STOP_END with *done: this was the outermost frame. */
 static enum pyro_stop step(struct walker *w, struct pyro_walk *walk, bool *done)
 {
 	uintptr_t key = w->regs.pc - (w->interrupted ? 0 : 1);
 	const struct pyro_map *map = pyro_snapshot_find(w->snapshot, key);
-
-	if (!map)
-		return step_without_cfi(w, PYRO_STOP_UNMAPPED);
-
 	const struct pyro_rule *rule =
-		map->table ? pyro_unwind_rule(map->table, key - map->bias)
-			   : NULL;
+		map && map->table
+			? pyro_unwind_rule(map->table, key - map->bias)
+			: NULL;
 
+	if ((!rule || rule->cfa == PYRO_CFA_GAP) && at_trampoline(w))
+		return step_from_signal(w, walk);
 	if (!rule || rule->cfa == PYRO_CFA_GAP)
-		return step_without_cfi(w, PYRO_STOP_GAP);
+		return step_without_cfi(w, map ? PYRO_STOP_GAP
+					       : PYRO_STOP_UNMAPPED);
 	if (!w->interrupted)
 		remember(w, key, rule);
 	if (rule->cfa == PYRO_CFA_END) {
 		*done = true;
 		return PYRO_STOP_END;
 	}
-	if (rule->cfa == PYRO_CFA_SIGNAL) {
-		/* The handler has returned into the trampoline: sp points to
-		 * the ucontext. */
-		walk->signal_frame = true;
-		return load_gregs(w, w->regs.sp + PYRO_UCONTEXT_GREGS)
-			       ? PYRO_STOP_END
-			       : PYRO_STOP_BOUNDS;
-	}
+	if (rule->cfa == PYRO_CFA_SIGNAL)
+		return step_from_signal(w, walk);
 	return step_by_rule(w, rule);
 }
 
@@ -352,10 +405,11 @@ static inline bool step_by_memo(struct walker *w, uint64_t step)
 	bool by_fp = STEP_KIND(step) == STEP_FP;
 	uintptr_t sp = r->sp, at;
 	uintptr_t cfa = (by_fp ? r->fp : sp) + STEP_CFA_OFF(step);
+	uintptr_t ra_at = STEP_RA_AT(step, cfa);
 
 	if ((by_fp && w->lost_fp) || cfa < sp + sizeof(uintptr_t) ||
-	    cfa > w->stack.hi || sp < w->stack.lo ||
-	    cfa % PYRO_STACK_ALIGN != 0)
+	    cfa > w->stack.hi || sp < w->stack.lo || ra_at < sp ||
+	    ra_at > cfa - sizeof(uintptr_t) || cfa % PYRO_STACK_ALIGN != 0)
 		return false;
 	prefetch(sp + AHEAD_BYTES,
 		 pyro_min(cfa, sp + AHEAD_BYTES) + AHEAD_BYTES);
@@ -367,13 +421,12 @@ static inline bool step_by_memo(struct walker *w, uint64_t step)
 		w->lost_fp = false;
 	}
 	at = STEP_RBX_AT(step, cfa);
-	if (step & STEP_RBX_SAVED) {
+	if (PYRO_RA_AT_CFA && (step & STEP_RBX_SAVED)) {
 		if (at >= sp)
 			r->rbx = *(const volatile uintptr_t *)at;
 		w->lost_rbx = false;
 	}
-	r->pc = pyro_strip_return_address(
-		*(const volatile uintptr_t *)(cfa - sizeof(uintptr_t)));
+	r->pc = pyro_strip_return_address(*(const volatile uintptr_t *)ra_at);
 	r->sp = cfa;
 	w->gregs = 0;
 	return true;
