@@ -207,7 +207,8 @@ static bool same_cfa(const char *want, const struct pyro_rule *r)
 {
 	if (strcmp(want, "exp") == 0)
 		return r->cfa == PYRO_CFA_PLT || r->cfa == PYRO_CFA_SP_DEREF ||
-		       r->cfa == PYRO_CFA_FP_DEREF || r->cfa == PYRO_CFA_BAD;
+		       r->cfa == PYRO_CFA_FP_DEREF ||
+		       r->cfa == PYRO_CFA_SP_INDEX || r->cfa == PYRO_CFA_BAD;
 	switch (r->cfa) {
 	case PYRO_CFA_SP:
 		return same_register(want, names->sp, r->cfa_off);

@@ -274,6 +274,21 @@ static void test_expressions(void **state)
 		      RULE(FP_DEREF, .cfa_off = -8, .ra_off = -8));
 	check_program(BYTES(0x0f, 6, 0x77, 0xd0, 0, 0x06, 0x23, 8),
 		      RULE(SP_DEREF, .cfa_off = 80, .ra_off = -8, .post = 8));
+	/* breg7 8; breg9 0; lit8; mul; plus; deref; plus_uconst 8 */
+	check_program(BYTES(0x0f, 10, 0x77, 8, 0x79, 0, 0x38, 0x1e, 0x22, 0x06,
+			    0x23, 8),
+		      RULE(SP_INDEX, .cfa_off = 8, .reg = 9, .ra_off = -8,
+			   .post = 8));
+	/* the index without, or with another scale, an offset, no sp */
+	check_program(BYTES(0x0f, 6, 0x77, 8, 0x79, 0, 0x22, 0x06), ONLY(BAD));
+	check_program(BYTES(0x0f, 8, 0x77, 8, 0x79, 0, 0x34, 0x1e, 0x22, 0x06),
+		      ONLY(BAD));
+	check_program(BYTES(0x0f, 8, 0x77, 8, 0x79, 1, 0x38, 0x1e, 0x22, 0x06),
+		      ONLY(BAD));
+	check_program(BYTES(0x0f, 8, 0x76, 8, 0x79, 0, 0x38, 0x1e, 0x22, 0x06),
+		      ONLY(BAD));
+	check_program(BYTES(0x0f, 7, 0x77, 8, 0x79, 0, 0x38, 0x1e, 0x22),
+		      ONLY(BAD));
 	check_program(BYTES(0x0f, 3, 0x7a, 0, 0x06), ONLY(BAD));
 	check_program(BYTES(0x0f, 2, 0x77, 8), ONLY(BAD));
 	check_program(BYTES(0x0f, 0), ONLY(BAD));

@@ -5,6 +5,7 @@
 
 /* A leaf keeps its return address in lr and need not touch the stack. */
 #define PYRO_CFA_MAY_EQUAL_SP true
+#define PYRO_RED_ZONE 0 /* bytes below sp that are a leaf's own */
 #define PYRO_STACK_ALIGN 16
 #define PYRO_RA_AT_CFA false /* anywhere in the frame */
 
@@ -24,6 +25,7 @@ static inline int pyro_greg_index(unsigned dwarf)
 	return dwarf < PYRO_REGISTER_COUNT ? (int)dwarf : -1;
 }
 
+#define PYRO_DWARF_VOLATILE 0u /* no use for them is known */
 #define PYRO_DWARF_PC 32
 #define PYRO_DWARF_SP 31
 #define PYRO_DWARF_FP 29

@@ -5,6 +5,7 @@
 
 /* The kernel pushes at least the return address between a frame and its CFA. */
 #define PYRO_CFA_MAY_EQUAL_SP false
+#define PYRO_RED_ZONE 128 /* bytes below sp that are a leaf's own */
 #define PYRO_STACK_ALIGN 8
 #define PYRO_RA_AT_CFA true /* the word below it */
 
@@ -35,6 +36,8 @@ static inline int pyro_greg_index(unsigned dwarf)
 #define PYRO_DWARF_SP 7
 #define PYRO_DWARF_FP 6
 #define PYRO_DWARF_RBX 3
+/* Those that calls need not keep: rax, rdx, rcx, rsi, rdi, r8-r11. */
+#define PYRO_DWARF_VOLATILE 0xf37u
 #define PYRO_DWARF_LR 16 /* there is none: the pc's own number */
 
 static inline uintptr_t pyro_strip_return_address(uintptr_t ra)

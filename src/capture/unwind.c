@@ -6,8 +6,9 @@
  * Invariants that make it safe on any input:
  *   - the CFA grows with every frame (a signal frame may jump: it ends an
  *     alternate stack), and there is an end to the number of frames;
- *   - memory is read at or above sp only: what lies below has been popped, and
- *     the red zone of an alternate stack may be unmapped;
+ *   - memory is read at or above sp only: what lies below has been popped. An
+ *     interrupted frame may have its red zone read, if the kernel says that it
+ *     can be: with an alternate stack it may be unmapped;
  *   - a word is loaded plainly only inside the thread's known stack; elsewhere
  *     the kernel is asked for each page first (rt_sigprocmask copies the new
  *     set before it looks at `how`: EFAULT is unreadable, EINVAL readable).
@@ -21,6 +22,14 @@
 #include <errno.h>
 
 #include "base/syscall.h"
+
+/* How the walked stack is read, and how the kernel is asked whether it can be:
+ * a test that walks another process's stack reads it otherwise. */
+#ifndef PYRO_WALK_LOAD
+#define PYRO_WALK_LOAD(addr) (*(const volatile uintptr_t *)(addr))
+#define PYRO_WALK_READABLE(addr) \
+	(pyro_syscall4(SYS_rt_sigprocmask, -1, (long)(addr), 0, 8) == -EINVAL)
+#endif
 
 #define PAGE_MASK (~(uintptr_t)4095)
 #define PROBES_MAX 64
@@ -39,8 +48,8 @@ struct walker {
 	const struct pyro_snapshot *snapshot;
 	struct pyro_regs regs;
 	struct pyro_stack stack;
-	/* All general registers of this frame, if it was interrupted; 0 in
-	 * frames that made a call. */
+	/* All general registers of the frame that was interrupted last; 0 if
+	 * they are not known. */
 	uintptr_t gregs;
 	uintptr_t probed; /* page that was found readable last */
 	unsigned probes;
@@ -56,29 +65,33 @@ static bool readable(struct walker *w, uintptr_t addr)
 		return true;
 	if (++w->probes > PROBES_MAX)
 		return false;
-	if (pyro_syscall4(SYS_rt_sigprocmask, -1, (long)addr, 0, 8) != -EINVAL)
+	if (!PYRO_WALK_READABLE(addr))
 		return false;
 	w->probed = page;
 	return true;
 }
 
-/* A word of the stack at or above sp. */
+/* A word of the stack at or above sp, or in the red zone. */
 static bool load(struct walker *w, uintptr_t addr, uintptr_t *value)
 {
-	if (addr % sizeof(uintptr_t) != 0 || addr < w->regs.sp)
+	if (addr % sizeof(uintptr_t) != 0)
 		return false;
-	if (w->regs.sp >= w->stack.lo && addr < w->stack.hi &&
-	    w->regs.sp < w->stack.hi) {
+	if (addr < w->regs.sp) {
+		if (!w->interrupted || w->regs.sp - addr > PYRO_RED_ZONE ||
+		    !readable(w, addr))
+			return false;
+	} else if (w->regs.sp >= w->stack.lo && addr < w->stack.hi &&
+		   w->regs.sp < w->stack.hi) {
 		if (w->stack.hi - addr < sizeof(uintptr_t))
 			return false;
 	} else if (!readable(w, addr)) {
 		return false;
 	}
-	*value = *(const volatile uintptr_t *)addr;
+	*value = PYRO_WALK_LOAD(addr);
 	return true;
 }
 
-/* A register that only an interrupted frame has. */
+/* A register of the frame that was interrupted. */
 static bool greg(struct walker *w, unsigned dwarf, uintptr_t *value)
 {
 	int index = pyro_greg_index(dwarf);
@@ -90,7 +103,7 @@ static bool greg(struct walker *w, unsigned dwarf, uintptr_t *value)
 
 	if (!readable(w, addr))
 		return false;
-	*value = *(const volatile uintptr_t *)addr;
+	*value = PYRO_WALK_LOAD(addr);
 	return true;
 }
 
@@ -128,7 +141,6 @@ static void enter_caller(struct walker *w, uintptr_t pc, uintptr_t cfa)
 {
 	w->regs.pc = pc;
 	w->regs.sp = cfa;
-	w->gregs = 0;
 	w->interrupted = false;
 }
 
@@ -171,6 +183,15 @@ static enum pyro_stop step_without_cfi(struct walker *w, enum pyro_stop reason)
 	return PYRO_STOP_END;
 }
 
+/* Which registers calls keep is not followed here. But one that no call has to
+ * keep has its value still, if a frame that made a call is described by it: the
+ * two are assembler that knows each other. */
+static bool may_use(const struct walker *w, unsigned dwarf)
+{
+	return w->interrupted ||
+	       (dwarf < 32 && (PYRO_DWARF_VOLATILE >> dwarf & 1));
+}
+
 static enum pyro_stop find_cfa(struct walker *w, const struct pyro_rule *rule,
 			       uintptr_t *cfa)
 {
@@ -197,8 +218,13 @@ static enum pyro_stop find_cfa(struct walker *w, const struct pyro_rule *rule,
 		base = w->regs.rbx;
 		break;
 	case PYRO_CFA_REG:
-		if (!greg(w, rule->reg, &base))
+		if (!may_use(w, rule->reg) || !greg(w, rule->reg, &base))
 			return PYRO_STOP_REGISTER;
+		break;
+	case PYRO_CFA_SP_INDEX:
+		if (!w->interrupted || !greg(w, rule->reg, &base))
+			return PYRO_STOP_REGISTER;
+		base = w->regs.sp + base * sizeof(uintptr_t);
 		break;
 	case PYRO_CFA_SP_DEREF:
 		base = w->regs.sp;
@@ -207,7 +233,8 @@ static enum pyro_stop find_cfa(struct walker *w, const struct pyro_rule *rule,
 		return PYRO_STOP_EXPRESSION;
 	}
 	base += (uintptr_t)off;
-	if (rule->cfa == PYRO_CFA_FP_DEREF || rule->cfa == PYRO_CFA_SP_DEREF) {
+	if (rule->cfa == PYRO_CFA_FP_DEREF || rule->cfa == PYRO_CFA_SP_DEREF ||
+	    rule->cfa == PYRO_CFA_SP_INDEX) {
 		if (!load(w, base, &base))
 			return PYRO_STOP_BOUNDS;
 		base += (uintptr_t)(intptr_t)rule->post;
@@ -217,10 +244,37 @@ static enum pyro_stop find_cfa(struct walker *w, const struct pyro_rule *rule,
 }
 
 /* The caller's value of a saved register. A slot below sp has been popped
- * already: the live register is the caller's. */
-static bool restore(struct walker *w, uintptr_t addr, uintptr_t *reg)
+ * already, and so has one that is found by fp where fp points out of the frame:
+ * the live register is the caller's. */
+static bool restore(struct walker *w, uintptr_t addr, uintptr_t hi,
+		    uintptr_t *reg)
 {
-	return addr < w->regs.sp || load(w, addr, reg);
+	return addr < w->regs.sp || addr >= hi || load(w, addr, reg);
+}
+
+/* A frame without a word on the stack: its return address is in a register. */
+static bool may_equal_sp(const struct walker *w, const struct pyro_rule *rule)
+{
+	return w->interrupted &&
+	       (PYRO_CFA_MAY_EQUAL_SP || (rule->flags & PYRO_RULE_RA_REG));
+}
+
+static enum pyro_stop find_return_address(struct walker *w,
+					  const struct pyro_rule *rule,
+					  uintptr_t cfa, uintptr_t *ra)
+{
+	if (rule->flags & PYRO_RULE_RA_REG)
+		return w->interrupted && ra_register(w, (unsigned)rule->ra_off,
+						     ra)
+			       ? PYRO_STOP_END
+			       : PYRO_STOP_REGISTER;
+	if (!load(w, cfa + (uintptr_t)(intptr_t)rule->ra_off, ra))
+		return PYRO_STOP_BOUNDS;
+	/* That the register had its value still is shown by what is there. */
+	if (rule->cfa == PYRO_CFA_REG && !w->interrupted &&
+	    !is_code(w, *ra - 1))
+		return PYRO_STOP_REGISTER;
+	return PYRO_STOP_END;
 }
 
 static enum pyro_stop step_by_rule(struct walker *w,
@@ -233,29 +287,27 @@ static enum pyro_stop step_by_rule(struct walker *w,
 	if (stop != PYRO_STOP_END)
 		return stop;
 	if (cfa < w->regs.sp || cfa % PYRO_STACK_ALIGN != 0 ||
-	    (cfa == w->regs.sp && !(PYRO_CFA_MAY_EQUAL_SP && w->interrupted)))
+	    (cfa == w->regs.sp && !may_equal_sp(w, rule)))
 		return PYRO_STOP_PROGRESS;
 
-	if (rule->flags & PYRO_RULE_RA_REG) {
-		if (!ra_register(w, (unsigned)rule->ra_off, &ra))
-			return PYRO_STOP_REGISTER;
-	} else if (!load(w, cfa + (uintptr_t)(intptr_t)rule->ra_off, &ra)) {
-		return PYRO_STOP_BOUNDS;
-	}
+	stop = find_return_address(w, rule, cfa, &ra);
+	if (stop != PYRO_STOP_END)
+		return stop;
 
-	uintptr_t fp_base = rule->flags & PYRO_RULE_FP_AT_FP ? w->regs.fp : cfa;
-	uintptr_t rbx_base =
-		rule->flags & PYRO_RULE_RBX_AT_FP ? w->regs.fp : cfa;
+	bool fp_at_fp = rule->flags & PYRO_RULE_FP_AT_FP;
+	bool rbx_at_fp = rule->flags & PYRO_RULE_RBX_AT_FP;
 	bool lost_fp = w->lost_fp, lost_rbx = w->lost_rbx;
 
 	if (rule->flags & (PYRO_RULE_FP_SAVED | PYRO_RULE_FP_AT_FP))
-		lost_fp =
-			!restore(w, fp_base + (uintptr_t)(intptr_t)rule->fp_off,
-				 &next.fp);
+		lost_fp = !restore(w,
+				   (fp_at_fp ? w->regs.fp : cfa) +
+					   (uintptr_t)(intptr_t)rule->fp_off,
+				   fp_at_fp ? cfa : UINTPTR_MAX, &next.fp);
 	if (rule->flags & (PYRO_RULE_RBX_SAVED | PYRO_RULE_RBX_AT_FP))
-		lost_rbx = !restore(
-			w, rbx_base + (uintptr_t)(intptr_t)rule->rbx_off,
-			&next.rbx);
+		lost_rbx = !restore(w,
+				    (rbx_at_fp ? w->regs.fp : cfa) +
+					    (uintptr_t)(intptr_t)rule->rbx_off,
+				    rbx_at_fp ? cfa : UINTPTR_MAX, &next.rbx);
 	w->regs = next;
 	w->lost_fp = lost_fp || (rule->flags & PYRO_RULE_FP_LOST);
 	w->lost_rbx = lost_rbx || (rule->flags & PYRO_RULE_RBX_LOST);
@@ -417,18 +469,17 @@ static inline bool step_by_memo(struct walker *w, uint64_t step)
 	at = STEP_FP_AT(step, cfa);
 	if (step & STEP_FP_SAVED) {
 		if (at >= sp)
-			r->fp = *(const volatile uintptr_t *)at;
+			r->fp = PYRO_WALK_LOAD(at);
 		w->lost_fp = false;
 	}
 	at = STEP_RBX_AT(step, cfa);
 	if (PYRO_RA_AT_CFA && (step & STEP_RBX_SAVED)) {
 		if (at >= sp)
-			r->rbx = *(const volatile uintptr_t *)at;
+			r->rbx = PYRO_WALK_LOAD(at);
 		w->lost_rbx = false;
 	}
-	r->pc = pyro_strip_return_address(*(const volatile uintptr_t *)ra_at);
+	r->pc = pyro_strip_return_address(PYRO_WALK_LOAD(ra_at));
 	r->sp = cfa;
-	w->gregs = 0;
 	return true;
 }
 

@@ -45,7 +45,8 @@ enum {
 enum {
 	OP_DEREF = 0x06,
 	OP_PLUS_UCONST = 0x23,
-	OP_BREG0 = 0x70
+	OP_BREG0 = 0x70,
+	OP_BREG31 = 0x8f
 };
 
 #define NONE UINT64_MAX
@@ -182,7 +183,27 @@ static bool is_plt(const struct pyro_reader *e, int64_t *from)
 	return true;
 }
 
-/* breg fp or sp; deref; and perhaps plus_uconst. */
+/* Behind a breg sp: 8 times another register is added. */
+static bool read_index(struct pyro_reader *e, uint64_t *reg)
+{
+	static const unsigned char scale[] = {
+		0x00, /* the register as it is */
+		0x38, /* lit8 */
+		0x1e, /* mul */
+		0x22, /* plus */
+	};
+	uint8_t op = pyro_reader_left(e) > 0 ? *e->at : 0;
+
+	if (op < OP_BREG0 || op > OP_BREG31 ||
+	    pyro_reader_left(e) <= sizeof(scale) ||
+	    memcmp(e->at + 1, scale, sizeof(scale)) != 0)
+		return false;
+	*reg = op - OP_BREG0;
+	pyro_reader_bytes(e, 1 + sizeof(scale));
+	return true;
+}
+
+/* breg fp or sp; perhaps an index; deref; and perhaps plus_uconst. */
 static void set_cfa_expression(struct pyro_cfi_run *run, struct pyro_reader e)
 {
 	const struct machine *m = machine_of(run->in);
@@ -198,6 +219,7 @@ static void set_cfa_expression(struct pyro_cfi_run *run, struct pyro_reader e)
 	uint8_t op = pyro_reader_u8(&e);
 	int64_t off = pyro_reader_sleb(&e);
 	uint64_t post = 0;
+	bool indexed = read_index(&e, &s->cfa_reg);
 
 	if (pyro_reader_u8(&e) != OP_DEREF)
 		return;
@@ -208,10 +230,10 @@ static void set_cfa_expression(struct pyro_cfi_run *run, struct pyro_reader e)
 	}
 	if (e.failed || pyro_reader_left(&e) > 0 || post > INT16_MAX)
 		return;
-	if (op == OP_BREG0 + m->fp)
+	if (op == OP_BREG0 + m->fp && !indexed)
 		s->cfa = PYRO_CFA_FP_DEREF;
 	else if (op == OP_BREG0 + m->sp)
-		s->cfa = PYRO_CFA_SP_DEREF;
+		s->cfa = indexed ? PYRO_CFA_SP_INDEX : PYRO_CFA_SP_DEREF;
 	s->cfa_off = off;
 	s->cfa_post = (int16_t)post;
 }
@@ -388,9 +410,11 @@ static bool make_cfa(const struct pyro_cfi_run *run, struct pyro_rule *rule)
 	rule->cfa = s->cfa;
 	rule->cfa_off = (int32_t)s->cfa_off;
 	rule->post = s->cfa_post;
-	if (s->cfa != PYRO_CFA_REG)
+	if (s->cfa != PYRO_CFA_REG && s->cfa != PYRO_CFA_SP_INDEX)
 		return true;
-	if (s->cfa_reg == m->sp) {
+	if (s->cfa == PYRO_CFA_SP_INDEX) {
+		rule->reg = (uint8_t)s->cfa_reg;
+	} else if (s->cfa_reg == m->sp) {
 		rule->cfa = PYRO_CFA_SP;
 	} else if (s->cfa_reg == m->fp) {
 		rule->cfa = PYRO_CFA_FP;

@@ -28,6 +28,8 @@ enum pyro_cfa {
 	PYRO_CFA_PLT,      /* CFA = sp + 8 + ((pc & 15) >= cfa_off ? 8 : 0) */
 	PYRO_CFA_SP_DEREF, /* CFA = *(sp + cfa_off) + post */
 	PYRO_CFA_FP_DEREF, /* CFA = *(fp + cfa_off) + post (DRAP) */
+	PYRO_CFA_SP_INDEX, /* CFA = *(sp + 8 * reg + cfa_off) + post: top
+			    * frame only (OpenSSL) */
 	PYRO_CFA_REG,      /* CFA = reg + cfa_off: top frame only */
 	PYRO_CFA_SIGNAL,   /* signal trampoline: registers in the ucontext */
 	PYRO_CFA_BAD       /* an expression that is not understood */
