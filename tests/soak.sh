@@ -1,8 +1,9 @@
 #!/bin/bash
 # SPDX-License-Identifier: Apache-2.0
 # soak.sh [MINUTES] - what is too long for every change: truth and the comparison
-# with perf by ten thousands of samples, each fuzz target for MINUTES (5), a
-# server under load whose memory must not grow. About an hour.
+# with perf by ten thousands of samples, walks at every instruction of more
+# programs, each fuzz target for MINUTES (5), a server under load whose memory
+# must not grow. About an hour.
 set -uo pipefail
 cd "$(dirname "$0")/.."
 minutes=${1:-5}
@@ -92,6 +93,7 @@ flat_memory()
 
 part bash tests/e2e/truth.sh
 part bash tests/e2e/perf_compare.sh
+part bash tests/e2e/oracle.sh
 part flat_memory
 part fuzz_all
 [ ${#failed[@]} = 0 ] || printf 'FAIL %s\n' "${failed[@]}"
