@@ -335,10 +335,42 @@ static void mark(struct synth *s, const uint64_t *at, size_t count, int flag)
 			s->flags[at[i] - s->code->lo] |= (uint8_t)flag;
 }
 
+/* Compilers align functions, or put them behind the end of another; what a jump
+ * by addresses of labels leads to stands anywhere, and is no function. */
+static bool looks_like_start(const struct synth *s, uint64_t at)
+{
+	if (!holds(s, at) || at % 16 == 0 || at == s->code->lo)
+		return true;
+
+	unsigned char before = s->code->bytes[at - s->code->lo - 1];
+
+	return before == 0xc3 || before == 0x90 || before == 0xcc;
+}
+
+static void begin_likely(struct synth *s, uint64_t at)
+{
+	if (looks_like_start(s, at))
+		begin(s, at, PYRO_SYNTH_FRAME);
+}
+
 static void begin_all(struct synth *s, const uint64_t *at, size_t count)
 {
 	for (size_t i = 0; i < count && !s->failed; i++)
 		begin(s, at[i], PYRO_SYNTH_FRAME);
+}
+
+/* What compilers write at the begin of functions, and hardly where the cases of
+ * a switch begin, which are aligned as well. */
+static bool is_prologue(const struct synth *s, uint64_t at)
+{
+	static const unsigned char endbr[] = {0xf3, 0x0f, 0x1e, 0xfa};
+	struct pyro_insn insn;
+
+	if (at % 16 != 0 || !decode(s, at, &insn))
+		return false;
+	return (insn.kind == PYRO_INSN_PUSH && insn.reg != PYRO_INSN_NO_REG) ||
+	       (insn.kind == PYRO_INSN_ADD_SP && insn.value < 0) ||
+	       stands_at(s, (size_t)(at - s->code->lo), endbr, sizeof(endbr));
 }
 
 enum fit {
@@ -394,7 +426,8 @@ static uint16_t guess(struct synth *s, uint64_t at, uint16_t behind,
 	const uint16_t candidate[] = {behind, jump, fresh};
 	enum fit best_fit = FIT_BAD;
 	uint16_t likely = behind ? behind : jump;
-	uint16_t best = likely && !(padded && at % 16 == 0) ? likely : fresh;
+	uint16_t best =
+		likely && !(padded && is_prologue(s, at)) ? likely : fresh;
 
 	for (size_t i = 0; i < PYRO_COUNT_OF(candidate); i++) {
 		enum fit f = candidate[i] ? fit(s, at, candidate[i]) : FIT_BAD;
@@ -454,10 +487,11 @@ static void explore(struct synth *s)
 	mark(s, c->local, c->local_count, FLAG_LOCAL);
 	begin_all(s, c->start, c->start_count);
 	begin_all(s, c->local, c->local_count);
-	begin_all(s, c->maybe, c->maybe_count);
+	for (size_t i = 0; i < c->maybe_count && !s->failed; i++)
+		begin_likely(s, c->maybe[i]);
 	/* Grows meanwhile. */
 	for (size_t i = 0; i < s->address_count && !s->failed; i++)
-		begin(s, s->address[i], PYRO_SYNTH_FRAME);
+		begin_likely(s, s->address[i]);
 	if (c->is_code)
 		sweep(s);
 }
