@@ -158,6 +158,25 @@ static void count_processes(struct collector *c)
 	}
 }
 
+/* "truncated_gap" and so on. */
+static void add_stop(struct pyro_drops *drops, const char *key, uint64_t count)
+{
+	static const char prefix[] = "truncated_";
+
+	if (strncmp(key, prefix, sizeof(prefix) - 1) != 0)
+		return;
+	for (int i = 0; i < PYRO_STOP_COUNT; i++)
+		if (strcmp(key + sizeof(prefix) - 1, pyro_stop_name(i)) == 0)
+			drops->stops[i] += count;
+}
+
+static void add_unsampled(struct pyro_drops *drops, int64_t ns)
+{
+	if (__builtin_add_overflow(drops->unsampled_ns, ns,
+				   &drops->unsampled_ns))
+		drops->unsampled_ns = INT64_MAX;
+}
+
 /* Add the numbers of one comment, "pyroscope: key=value ...". */
 static void add_comment(struct pyro_drops *drops, const char *comment)
 {
@@ -180,10 +199,10 @@ static void add_comment(struct pyro_drops *drops, const char *comment)
 			drops->truncated += count;
 		else if (strcmp(key, "threads_unarmed") == 0)
 			drops->threads_unarmed += count;
-		else if (strcmp(key, "unsampled_ns") == 0 &&
-			 __builtin_add_overflow(drops->unsampled_ns, value,
-						&drops->unsampled_ns))
-			drops->unsampled_ns = INT64_MAX;
+		else if (strcmp(key, "unsampled_ns") == 0)
+			add_unsampled(drops, value);
+		else
+			add_stop(drops, key, count);
 	}
 }
 

@@ -16,12 +16,14 @@
 #include <limits.h>
 
 #include "profile/profile.h"
+#include "profile/stacks.h"
 
 #define PYRO_DROPS_LOG_MAX 400
 
 struct pyro_drops {
 	/* Sums over the files. */
 	uint64_t samples, lost, truncated, threads_unarmed;
+	uint64_t stops[PYRO_STOP_COUNT]; /* of the truncated: why */
 	int64_t unsampled_ns;
 	/* Counts. */
 	size_t files;      /* read */

@@ -48,6 +48,22 @@ static void add_loss(struct pyro_buf *buf, uint64_t count, const char *one,
 				count, count == 1 ? one : many);
 }
 
+/* " (gap 3, depth 1)" */
+static void add_stops(struct pyro_buf *buf, const struct pyro_drops *drops)
+{
+	const char *before = " (";
+
+	for (int i = PYRO_STOP_END + 1; i < PYRO_STOP_COUNT; i++) {
+		if (!drops->stops[i])
+			continue;
+		pyro_buf_printf(buf, "%s%s %" PRIu64, before, pyro_stop_name(i),
+				drops->stops[i]);
+		before = ", ";
+	}
+	if (before[0] == ',')
+		pyro_buf_printf(buf, ")");
+}
+
 static void say_losses(const struct recording *rec, int64_t total)
 {
 	const struct pyro_drops *drops = &rec->drops;
@@ -56,6 +72,7 @@ static void say_losses(const struct recording *rec, int64_t total)
 
 	add_loss(&buf, drops->lost, "sample lost", "samples lost");
 	add_loss(&buf, drops->truncated, "stack cut short", "stacks cut short");
+	add_stops(&buf, drops);
 	add_loss(&buf, rec->trimmed, "stack in [trimmed]",
 		 "stacks in [trimmed]");
 	add_loss(&buf, drops->threads_unarmed, "thread without timer",
@@ -124,19 +141,27 @@ static void say_summary(const struct recording *rec)
 static void describe(struct recording *rec)
 {
 	const struct pyro_drops *drops = &rec->drops;
+	struct pyro_buf buf = {0};
 	char text[256];
 
 	rec->profile->time_ns = rec->time_ns;
 	rec->profile->duration_ns = (int64_t)rec->duration_ns;
 	rec->profile->comments_count = 0;
-	snprintf(text, sizeof(text),
-		 "pyroscope: samples=%" PRIu64 " lost=%" PRIu64
-		 " truncated=%" PRIu64 " unsampled_ns=%" PRId64
-		 " threads_unarmed=%" PRIu64 " unreadable=%zu cut=%zu",
-		 drops->samples, drops->lost, drops->truncated,
-		 drops->unsampled_ns, drops->threads_unarmed, drops->unreadable,
-		 drops->cut);
-	pyro_profile_comment(rec->profile, text);
+	pyro_buf_printf(&buf,
+			"pyroscope: samples=%" PRIu64 " lost=%" PRIu64
+			" truncated=%" PRIu64 " unsampled_ns=%" PRId64
+			" threads_unarmed=%" PRIu64 " unreadable=%zu cut=%zu",
+			drops->samples, drops->lost, drops->truncated,
+			drops->unsampled_ns, drops->threads_unarmed,
+			drops->unreadable, drops->cut);
+	for (int i = PYRO_STOP_END + 1; i < PYRO_STOP_COUNT; i++)
+		if (drops->stops[i])
+			pyro_buf_printf(&buf, " truncated_%s=%" PRIu64,
+					pyro_stop_name(i), drops->stops[i]);
+	pyro_buf_put(&buf, "", 1);
+	if (!buf.failed)
+		pyro_profile_comment(rec->profile, (const char *)buf.data);
+	pyro_buf_free(&buf);
 	if (rec->why_not) {
 		snprintf(text, sizeof(text), "not profiled: %s", rec->why_not);
 		pyro_profile_comment(rec->profile, text);

@@ -10,8 +10,18 @@ import collections
 import gzip
 import sys
 
-PSEUDO = {"[truncated]", "[lost]", "[unsampled]", "[pyroscope]", "[overflow]",
+PSEUDO = {"[lost]", "[unsampled]", "[pyroscope]", "[overflow]",
           "[signal delayed]", "[other]"}
+
+
+def is_cut(name):
+    """The root of a stack that is not complete: "[truncated: why]"."""
+    return name == "[truncated]" or name.startswith("[truncated: ")
+
+
+def is_pseudo(name):
+    return name in PSEUDO or is_cut(name)
+
 
 Frame = collections.namedtuple("Frame", "name module address")
 # frames are leaf first; values as in sample_types
@@ -140,14 +150,14 @@ class Profile:
     def sampled(self):
         """Samples of code: those that are more than one pseudo frame."""
         return [s for s in self.samples
-                if any(f.name not in PSEUDO for f in s.frames)]
+                if any(not is_pseudo(f.name) for f in s.frames)]
 
     def incomplete(self):
         """The ticks of code that did not reach its outermost frame, and all."""
         cut = every = 0
         for s in self.sampled():
             every += s.values[0]
-            if any(f.name == "[truncated]" for f in s.frames):
+            if any(is_cut(f.name) for f in s.frames):
                 cut += s.values[0]
         return cut, every
 

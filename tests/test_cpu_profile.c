@@ -110,11 +110,15 @@ static void test_names_and_marks(void **state)
 	assert_non_null(p);
 	check(p, "known_function;getenv", 28, 14 * PERIOD);
 	check(p, "[signal delayed];known_function;getenv", 0, 14 * PERIOD);
-	check(p, "getenv;[truncated]", 31, 12 * PERIOD);
-	check(p, "[signal delayed];getenv;[truncated]", 0, 19 * PERIOD);
+	check(p, "getenv;[truncated: no unwind information]", 31, 12 * PERIOD);
+	check(p, "[signal delayed];getenv;[truncated: no unwind information]",
+	      0, 19 * PERIOD);
 	check(p, "[anon:0x7000123000];known_function", 1, PERIOD);
-	check(p, "[anon:0x7000123000];known_function;[truncated]", 1, PERIOD);
-	check(p, "[truncated]", 1, PERIOD);
+	check(p,
+	      "[anon:0x7000123000];known_function;"
+	      "[truncated: code of no object]",
+	      1, PERIOD);
+	check(p, "[truncated: stack not readable]", 1, PERIOD);
 	check(p, "[lost]", 7, 7 * PERIOD);
 	check(p, "[unsampled]", 2, 25000000);
 	check(p, "[pyroscope]", 1, 12345678);

@@ -5,9 +5,9 @@
  * second. The order of one round matters: first see which objects are loaded,
  * then sweep, so that code loaded a moment ago has a name. */
 #include <errno.h>
-#include <stdio.h>
 
 #include "api/session.h"
+#include "base/buf.h"
 #include "base/log.h"
 #include "base/on.h"
 #include "base/os.h"
@@ -178,17 +178,27 @@ void pyro_window_begin(struct pyro_session *s, uint64_t cpu_ns,
 static void comment(struct pyro_session *s, struct pyro_profile *profile,
 		    uint64_t unsampled_ns)
 {
-	char text[200];
-	uint64_t truncated = s->stacks.records - s->stacks.stops[PYRO_STOP_END];
-	snprintf(text, sizeof(text),
-		 "pyroscope: samples=%llu lost=%llu truncated=%llu "
-		 "unsampled_ns=%llu threads_unarmed=%llu",
-		 (unsigned long long)s->stacks.records,
-		 (unsigned long long)s->window.lost_ticks,
-		 (unsigned long long)truncated,
-		 (unsigned long long)unsampled_ns,
-		 (unsigned long long)pyro_cpu_unarmed());
-	pyro_profile_comment(profile, text);
+	const struct pyro_stacks *stacks = &s->stacks;
+	struct pyro_buf text = {0};
+
+	pyro_buf_printf(&text,
+			"pyroscope: samples=%llu lost=%llu truncated=%llu "
+			"unsampled_ns=%llu threads_unarmed=%llu",
+			(unsigned long long)stacks->records,
+			(unsigned long long)s->window.lost_ticks,
+			(unsigned long long)(stacks->records -
+					     stacks->stops[PYRO_STOP_END]),
+			(unsigned long long)unsampled_ns,
+			(unsigned long long)pyro_cpu_unarmed());
+	for (int i = PYRO_STOP_END + 1; i < PYRO_STOP_COUNT; i++)
+		if (stacks->stops[i])
+			pyro_buf_printf(&text, " truncated_%s=%llu",
+					pyro_stop_name(i),
+					(unsigned long long)stacks->stops[i]);
+	pyro_buf_put(&text, "", 1);
+	if (!text.failed)
+		pyro_profile_comment(profile, (const char *)text.data);
+	pyro_buf_free(&text);
 }
 
 static bool write_window(struct pyro_session *s,

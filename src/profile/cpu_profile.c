@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 /* cpu_profile.c - frames to functions, and what was not sampled made visible
  *
- * A frame without a symbol is named "module+0xoffset", with the ELF virtual
- * address as offset: the number that addr2line and nm use. */
+ * A stack that was not walked to its end has a root frame that says why. A frame
+ * without a symbol is named "module+0xoffset", with the ELF virtual address as
+ * offset: the number that addr2line and nm use. */
 #include "profile/cpu_profile.h"
 
 #include <stdio.h>
@@ -137,6 +138,29 @@ static void add_values(struct builder *b, const uint32_t *stack, size_t depth,
 		pyro_profile_sample(b->profile, stack, depth, NULL, 0, values);
 }
 
+/* The root of a stack that is not complete. */
+static const char *root_of(enum pyro_stop stop)
+{
+	switch (stop) {
+	case PYRO_STOP_GAP:
+		return "[truncated: no unwind information]";
+	case PYRO_STOP_EXPRESSION:
+		return "[truncated: rule not understood]";
+	case PYRO_STOP_REGISTER:
+		return "[truncated: register not known]";
+	case PYRO_STOP_BOUNDS:
+		return "[truncated: stack not readable]";
+	case PYRO_STOP_PROGRESS:
+		return "[truncated: broken stack]";
+	case PYRO_STOP_UNMAPPED:
+		return "[truncated: code of no object]";
+	case PYRO_STOP_PENDING:
+		return "[truncated: tables not built yet]";
+	default:
+		return "[truncated]"; /* deeper than PYRO_DEPTH_MAX */
+	}
+}
+
 /* Room for the marks: a leaf and a root that are no code. */
 static void add_stack(struct builder *b, const struct pyro_stack_entry *e)
 {
@@ -148,7 +172,8 @@ static void add_stack(struct builder *b, const struct pyro_stack_entry *e)
 	for (size_t i = 0; i < depth; i++)
 		leaf[i] = location_of(b, e->frames[i]);
 	if (e->stop != PYRO_STOP_END)
-		leaf[depth++] = pyro_profile_pseudo(b->profile, "[truncated]");
+		leaf[depth++] =
+			pyro_profile_pseudo(b->profile, root_of(e->stop));
 	add_values(b, leaf, depth, e->values.ticks, ns);
 	if (e->values.delayed_ns) {
 		stack[0] = pyro_profile_pseudo(b->profile, "[signal delayed]");

@@ -156,7 +156,7 @@ def by_pyro(path):
     for s in pprof.load(path).sampled():
         leaf, ticks = s.frames[0], s.values[0]
         file = image(leaf.module)
-        if leaf.name in pprof.PSEUDO:
+        if pprof.is_pseudo(leaf.name):
             continue
         if file.is_after_syscall(leaf.address):
             in_calls += ticks

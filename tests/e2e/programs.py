@@ -46,8 +46,9 @@ def main():
     ends = collections.Counter()
     for s in p.sampled():
         names = [f.name for f in s.frames]
-        if "[truncated]" in names:
-            last = s.frames[names.index("[truncated]") - 1]
+        roots = [i for i, name in enumerate(names) if pprof.is_cut(name)]
+        if roots:
+            last = s.frames[roots[0] - 1]
             ends["%s (%s 0x%x)" % (last.name, os.path.basename(last.module),
                                    last.address)] += s.values[0]
     for end, count in ends.most_common(8):

@@ -60,7 +60,7 @@ def is_complete(sample, threaded):
         if not 10 <= deep <= 60 or (
                 "burn" not in names[:at - deep] and names[0] != "recurse"):
             return False
-    if "[truncated]" in names:
+    if any(pprof.is_cut(name) for name in names):
         return False
     root = sample.frames[-1]
     if not threaded:

@@ -165,7 +165,7 @@ func buildID(t *testing.T, path string) string {
 var (
 	// C and C++ names, demangled or not, module+0xoffset and [pseudo].
 	soundName  = regexp.MustCompile(`^[ -~]+$`)
-	pseudoName = regexp.MustCompile(`^\[[a-z ]+\]$`)
+	pseudoName = regexp.MustCompile(`^\[[a-z :]+\]$`)
 )
 
 // checkNames wants a function for every frame, and names that can be read.
