@@ -231,6 +231,30 @@ PYROSCOPE_API int pyroscope_set_app_name(const char *name);
  * Threads: any. Signal handlers: no. */
 PYROSCOPE_API void pyroscope_fork_child(void);
 
+/* Tell of a stack that is no thread's own: a coroutine's, a fiber's, one of
+ * makecontext().
+ *
+ * Stacks on it are then walked like those of threads. Without, they are walked
+ * too, but the kernel is asked for each page before it is read, some 0.1 us
+ * each, and for 64 pages at the most: what is deeper is [truncated].
+ *
+ * [stack, stack + size) has to stay mapped and readable until it is taken back,
+ * which must be done before it is unmapped or freed. At most 4096 are known at a
+ * time. One that begins at the same address replaces the one before.
+ *
+ * Returns 0, or
+ *   -EINVAL  stack is NULL, or size 0
+ *   -ENOSPC  there are 4096.
+ *
+ * Threads: any. Signal handlers: yes. */
+PYROSCOPE_API int pyroscope_stack_register(const void *stack, size_t size);
+
+/* Take a stack back that was registered, before its memory is given away.
+ * Nothing happens when it is not known.
+ *
+ * Threads: any. Signal handlers: yes. */
+PYROSCOPE_API void pyroscope_stack_unregister(const void *stack);
+
 /* The English text of an error returned by a function of this header, without
  * a full stop. Values of either sign are known; any other gives "unknown
  * error". Never NULL.
@@ -265,6 +289,10 @@ PYROSCOPE_API const char *pyroscope_version(void);
 #define pyroscope_set_app_name(name) \
 	PYROSCOPE_OFF_INT_((pyroscope_set_app_name)(name))
 #define pyroscope_fork_child() ((void)0)
+#define pyroscope_stack_register(stack, size) \
+	PYROSCOPE_OFF_INT_((pyroscope_stack_register)(stack, size))
+#define pyroscope_stack_unregister(stack) \
+	((void)sizeof(((pyroscope_stack_unregister)(stack), 0)))
 #define pyroscope_strerror(error) \
 	((void)sizeof((pyroscope_strerror)(error)), "")
 #define pyroscope_version() ""

@@ -15,6 +15,7 @@
 #include "base/on.h"
 #include "base/os.h"
 #include "base/slots.h"
+#include "capture/ranges.h"
 #include "source/cpu.h"
 #include "source/hook.h"
 
@@ -310,6 +311,19 @@ int pyroscope_set_app_name(const char *name)
 void pyroscope_fork_child(void)
 {
 	pyro_lifecycle_revive();
+}
+
+int pyroscope_stack_register(const void *stack, size_t size)
+{
+	uintptr_t lo = (uintptr_t)stack;
+
+	return size > UINTPTR_MAX - lo ? -EINVAL
+				       : pyro_ranges_add(lo, lo + size);
+}
+
+void pyroscope_stack_unregister(const void *stack)
+{
+	pyro_ranges_remove((uintptr_t)stack);
 }
 
 #define ERRORS(XX)                                                         \

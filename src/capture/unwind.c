@@ -22,6 +22,7 @@
 #include <errno.h>
 
 #include "base/syscall.h"
+#include "capture/ranges.h"
 
 /* How the walked stack is read, and how the kernel is asked whether it can be:
  * a test that walks another process's stack reads it otherwise. */
@@ -47,7 +48,8 @@ const char *pyro_stop_name(enum pyro_stop stop)
 struct walker {
 	const struct pyro_snapshot *snapshot;
 	struct pyro_regs regs;
-	struct pyro_stack stack;
+	struct pyro_stack own;   /* the thread's */
+	struct pyro_stack stack; /* on which sp is; both 0 if not known */
 	/* All general registers of the frame that was interrupted last; 0 if
 	 * they are not known. */
 	uintptr_t gregs;
@@ -117,6 +119,16 @@ static bool ra_register(struct walker *w, unsigned dwarf, uintptr_t *value)
 	return true;
 }
 
+/* The thread's own stack, or another that sp is on. */
+static void choose_stack(struct walker *w)
+{
+	uintptr_t sp = w->regs.sp;
+
+	w->stack = w->own;
+	if (sp < w->own.lo || sp >= w->own.hi)
+		w->stack = pyro_ranges_find(sp);
+}
+
 static bool load_gregs(struct walker *w, uintptr_t gregs)
 {
 	struct pyro_regs r = {0};
@@ -129,6 +141,7 @@ static bool load_gregs(struct walker *w, uintptr_t gregs)
 	    !greg(w, PYRO_DWARF_RBX, &r.rbx) || !greg(w, PYRO_DWARF_LR, &r.lr))
 		return false;
 	w->regs = r;
+	choose_stack(w);
 	return true;
 }
 
@@ -551,7 +564,7 @@ size_t pyro_unwind_signal(const struct pyro_snapshot *snapshot,
 			  const ucontext_t *context, struct pyro_stack stack,
 			  uint64_t *pc, size_t max, struct pyro_walk *walk)
 {
-	struct walker w = {.snapshot = snapshot, .stack = stack};
+	struct walker w = {.snapshot = snapshot, .own = stack};
 
 	/* The kernel has just written it. */
 	w.probed = ((uintptr_t)context + PYRO_UCONTEXT_GREGS) & PAGE_MASK;
@@ -569,10 +582,11 @@ size_t pyro_unwind_regs(const struct pyro_snapshot *snapshot,
 {
 	struct walker w = {
 		.snapshot = snapshot,
-		.stack = stack,
+		.own = stack,
 		.regs = *regs,
 		.interrupted = true,
 	};
 
+	choose_stack(&w);
 	return walk_all(&w, pc, max, walk);
 }

@@ -49,10 +49,13 @@ int main(int argc, char **argv)
 		CALL(pyroscope_fork_child());
 	else
 		CALL(pyroscope_stop(0));
+	CALL(pyroscope_stack_register(argv, sizeof(*argv)));
+	CALL(pyroscope_stack_unregister(argv));
 #ifdef USE_RESULTS
 	error = VALUE(pyroscope_stop(1));
 	if (VALUE(pyroscope_set_app_name("another name")) < 0)
 		printf("%s\n", argv[1]);
+	error += VALUE(pyroscope_stack_register(argv, 8));
 	printf("%d\n", error);
 #endif
 	(void)argv;
