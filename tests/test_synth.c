@@ -47,7 +47,8 @@ static const struct pyro_rule *rule_at(const struct listing *l, uint64_t at)
 }
 
 /* The code's function begins with its first byte. */
-static struct listing rows_of(const unsigned char *bytes, size_t len)
+static struct listing rows_of(const unsigned char *bytes, size_t len,
+			      uint64_t entry)
 {
 	static const uint64_t start[] = {BASE};
 	struct pyro_synth_code code = {
@@ -57,6 +58,7 @@ static struct listing rows_of(const unsigned char *bytes, size_t len)
 		.start = start,
 		.start_count = 1,
 		.is_code = true,
+		.entry = entry,
 	};
 	struct listing l = {.count = 0};
 
@@ -67,7 +69,7 @@ static struct listing rows_of(const unsigned char *bytes, size_t len)
 
 #define ROWS(...)                                     \
 	rows_of((const unsigned char[]){__VA_ARGS__}, \
-		sizeof((const unsigned char[]){__VA_ARGS__}))
+		sizeof((const unsigned char[]){__VA_ARGS__}), 0)
 
 static void assert_cfa(const struct listing *l, uint64_t off, enum pyro_cfa cfa,
 		       int cfa_off)
@@ -223,6 +225,26 @@ static void behind_a_call_a_function_goes_on_up_to_the_next(void **state)
 	assert_cfa(&l, 16, PYRO_CFA_SP, 32);
 	assert_cfa(&l, 18, PYRO_CFA_SP, 32);
 	assert_cfa(&l, 40, PYRO_CFA_SP, 8);
+}
+
+static void the_loader_s_entry_is_the_outermost_frame(void **state)
+{
+	static const unsigned char code[] = {
+		0x48, 0x89, 0xe7,          /* 0 mov rsp, rdi */
+		0xe8, 0,    1,    0,    0, /* 3 call: outside */
+		0x49, 0x89, 0xe5,          /* 8 mov rsp, r13 */
+		0x48, 0x83, 0xe4, 0xf0,    /* 11 and -16, rsp */
+		0x4c, 0x89, 0xec,          /* 15 mov r13, rsp */
+		0x41, 0xff, 0xe4,          /* 18 jmp r12 */
+	};
+	struct listing l = rows_of(code, sizeof(code), BASE);
+
+	(void)state;
+	for (unsigned at = 0; at < sizeof(code); at++)
+		assert_cfa(&l, at, PYRO_CFA_END, 0);
+	/* Elsewhere it begins a function like others. */
+	l = rows_of(code, sizeof(code), 0);
+	assert_cfa(&l, 0, PYRO_CFA_SP, 8);
 }
 
 static void musl_s_thread_start_and_restorer_are_known(void **state)
@@ -459,6 +481,7 @@ int main(void)
 			behind_a_call_that_never_returns_a_function_begins),
 		cmocka_unit_test(
 			behind_a_call_a_function_goes_on_up_to_the_next),
+		cmocka_unit_test(the_loader_s_entry_is_the_outermost_frame),
 		cmocka_unit_test(musl_s_thread_start_and_restorer_are_known),
 		cmocka_unit_test(lengths_are_objdump_s),
 		cmocka_unit_test(rules_are_those_of_cfi),

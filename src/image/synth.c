@@ -281,11 +281,12 @@ static bool stands_at(const struct synth *s, size_t off, const void *bytes,
 
 /* xor ebp, ebp marks the outermost frame (System V ABI 3.4.1); it is done by the
  * program's entry, and by what clone() starts a thread with: then pop rdi; call
- * *r9 follow, in musl. */
+ * *r9 follow, in musl. glibc's loader begins with mov rsp, rdi. */
 static void find_ends(struct synth *s)
 {
 	static const unsigned char marks[] = {0x31, 0xed};
 	static const unsigned char marks_64[] = {0x48, 0x31, 0xed};
+	static const unsigned char loader[] = {0x48, 0x89, 0xe7};
 	static const unsigned char endbr[] = {0xf3, 0x0f, 0x1e, 0xfa};
 	static const unsigned char child[] = {0x31, 0xed, 0x5f,
 					      0x41, 0xff, 0xd1};
@@ -297,7 +298,8 @@ static void find_ends(struct synth *s)
 		if (stands_at(s, off, endbr, sizeof(endbr)))
 			off += sizeof(endbr);
 		if (stands_at(s, off, marks, sizeof(marks)) ||
-		    stands_at(s, off, marks_64, sizeof(marks_64)))
+		    stands_at(s, off, marks_64, sizeof(marks_64)) ||
+		    stands_at(s, off, loader, sizeof(loader)))
 			begin(s, c->entry, PYRO_SYNTH_END);
 	}
 	for (const unsigned char *at = c->bytes;
