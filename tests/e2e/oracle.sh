@@ -9,15 +9,16 @@ out=$(mktemp -d)
 trap 'rm -rf "$out"' EXIT
 failed=()
 
-# follow TOP OUTER COMPILER SOURCE OPTION...: limits in walks of a million,
-# wrong at the top and further out.
+# follow START TOP OUTER COMPILER SOURCE OPTION...: from the marker (-m) or from
+# the first instruction; limits in walks of a million, wrong at the top and
+# further out.
 follow()
 {
-	local top=$1 outer=$2 compiler=$3 source=$4 status=0
-	shift 4
+	local start=$1 top=$2 outer=$3 compiler=$4 source=$5 status=0
+	shift 5
 	echo "# $compiler $source $*"
 	"$compiler" -w -o "$out/program" "$corpus/$source" "$@" || status=$?
-	[ $status != 0 ] || "$oracle" -m -t "$top" -o "$outer" \
+	[ $status != 0 ] || "$oracle" ${start:+"$start"} -t "$top" -o "$outer" \
 		-x tests/oracle/masked.txt "$out/program" || status=$?
 	[ $status = 0 ] || failed+=("$compiler $source $*")
 }
@@ -25,21 +26,30 @@ follow()
 # What compilers make: 0.02 % at the top, 0.05 % further out.
 compiled()
 {
-	follow 200 500 "$@"
+	follow -m 200 500 "$@"
+}
+
+# From ld.so's first instruction to the last one, crt files without CFI
+# included. Lazy binding, musl without any CFI, and static glibc's IPLT.
+whole()
+{
+	follow '' 200 500 gcc shapes.c -O2 -Wl,-z,lazy -lm
+	follow '' 200 500 gcc shapes.c -O2 -static -lm
+	follow '' 500 500 musl-gcc shapes.c -O2 -static
+	follow '' 1000 500 musl-gcc shapes.c -O2
 }
 
 short()
 {
 	compiled gcc shapes.c -O0 -lm
 	compiled gcc shapes.c -O2 -flto -no-pie -lm
-	compiled gcc shapes.c -O2 -static -lm
 	compiled clang shapes.c -Os -lm
 	compiled gcc shapes.c -O3 -mstackrealign -Wl,-z,now -lm
 	compiled gcc signals.c -O2
 	compiled gcc spawn.c -O2
 	compiled g++ cxx.cc -O2
-	follow 0 0 gcc assembler.S
-	follow 200 5000 gcc crypto.c -O2 -lcrypto
+	follow -m 0 0 gcc assembler.S
+	follow -m 200 5000 gcc crypto.c -O2 -lcrypto
 }
 
 long()
@@ -62,6 +72,7 @@ long()
 }
 
 short
+whole
 [ -z "${LONG:-}" ] || long
 [ ${#failed[@]} = 0 ] || printf 'FAIL %s\n' "${failed[@]}"
 [ ${#failed[@]} = 0 ]
