@@ -2,8 +2,8 @@
 # SPDX-License-Identifier: Apache-2.0
 # soak.sh [MINUTES] - what is too long for every change: truth and the comparison
 # with perf by ten thousands of samples, walks at every instruction of more
-# programs, each fuzz target for MINUTES (5), a server under load whose memory
-# must not grow. About an hour.
+# programs and against gdb's and libunwind's, each fuzz target for MINUTES (5), a
+# server under load whose memory must not grow. About an hour.
 set -uo pipefail
 cd "$(dirname "$0")/.."
 minutes=${1:-5}
@@ -94,6 +94,7 @@ flat_memory()
 part bash tests/e2e/truth.sh
 part bash tests/e2e/perf_compare.sh
 part bash tests/e2e/oracle.sh
+part bash tests/e2e/cross.sh
 part flat_memory
 part fuzz_all
 [ ${#failed[@]} = 0 ] || printf 'FAIL %s\n' "${failed[@]}"

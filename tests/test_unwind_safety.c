@@ -92,9 +92,23 @@ static void random_context(ucontext_t *context, uint64_t *random,
 							WORDS];
 }
 
+/* The published snapshot as handlers see it without a memo. */
+static struct pyro_snapshot *without_memo(void)
+{
+	const struct pyro_snapshot *s = pyro_modules_current();
+	struct pyro_snapshot *copy = malloc(s->bytes);
+
+	assert_non_null(copy);
+	memcpy(copy, s, sizeof(*s) + s->count * sizeof(*s->map));
+	copy->memo = NULL;
+	return copy;
+}
+
+/* In turns: with the stack's bounds and without, with memos and without. */
 static void test_random_registers(void **state)
 {
-	uint64_t rounds = setting("UNWIND_CONTEXTS", 1000000);
+	uint64_t rounds = setting("UNWIND_CONTEXTS", 10000000);
+	struct pyro_snapshot *plain = without_memo();
 	uint64_t random = 31337, ends = 0;
 	/* Nothing is mapped around it. */
 	char *guarded = mmap(NULL, WORDS * 8 + 8192, PROT_NONE,
@@ -110,17 +124,17 @@ static void test_random_registers(void **state)
 	memset(&context, 0, sizeof(context));
 	for (uint64_t i = 0; i < rounds; i++) {
 		struct pyro_walk walk;
-		size_t max = i % 8 ? DEPTH : next_random(&random) % DEPTH;
+		size_t max = i % 9 ? DEPTH : next_random(&random) % DEPTH;
 
-		if (i % 5000 == 0)
+		if (i % 20000 == 0)
 			for (size_t k = 0; k < WORDS; k++)
 				words[k] = random_value(&random, words);
 		random_context(&context, &random, words);
 		pc[max] = 0x5a5a5a5a;
 
 		size_t depth = pyro_unwind_signal(
-			pyro_modules_current(), &context,
-			i % 2 ? known : (struct pyro_stack){0, 0}, pc, max,
+			i & 2 ? plain : pyro_modules_current(), &context,
+			i & 1 ? known : (struct pyro_stack){0, 0}, pc, max,
 			&walk);
 
 		assert_true(depth <= max);
@@ -131,6 +145,7 @@ static void test_random_registers(void **state)
 	print_message("random registers: %llu contexts, %llu said complete\n",
 		      (unsigned long long)rounds, (unsigned long long)ends);
 	munmap(guarded, WORDS * 8 + 8192);
+	free(plain);
 }
 
 /* --- what the handler needs of a stack --- */
