@@ -133,7 +133,8 @@ static void compare(const struct chain *ours, const struct chain *theirs,
 	enum verdict verdict = judge(ours, theirs);
 
 	count[verdict]++;
-	if (verdict != EQUAL && kept_count < KEPT)
+	/* Half of the room is for those that matter. */
+	if (verdict != EQUAL && kept_count < (verdict == CUT ? KEPT / 2 : KEPT))
 		kept[kept_count++] =
 			(struct kept){*ours, *theirs, stop, verdict};
 }
