@@ -13,7 +13,7 @@
 #include "tests/system_files.h"
 
 struct counts {
-	size_t plt, sp_deref, fp_deref, fp_at_fp, other;
+	size_t plt, sp_deref, fp_deref, sp_index, fp_at_fp, other;
 };
 
 struct place {
@@ -60,14 +60,22 @@ static void check_cfa(const struct place *p, const char *text)
 	const struct pyro_rule *r = rule_at(p);
 	int64_t n, post = 0;
 
-	if (r->cfa == PYRO_CFA_SIGNAL) /* its registers are in the ucontext */
-		return;
 	if (is_form(text,
 		    "(DW_OP_breg7 (rsp): 8; DW_OP_breg16 (rip): 0; "
 		    "DW_OP_lit15; DW_OP_and; DW_OP_lit",
 		    "; DW_OP_ge; DW_OP_lit3; DW_OP_shl; DW_OP_plus)", &n)) {
 		check(p, r->cfa == PYRO_CFA_PLT && r->cfa_off == n);
 		p->counts->plt++;
+		return;
+	}
+
+	if (is_form(text, "(DW_OP_breg7 (rsp): 8; DW_OP_breg",
+		    " (r9): 0; DW_OP_lit8; DW_OP_mul; DW_OP_plus; "
+		    "DW_OP_deref; DW_OP_plus_uconst: 8)",
+		    &n)) {
+		check(p, r->cfa == PYRO_CFA_SP_INDEX && r->reg == n &&
+				 r->cfa_off == 8 && r->post == 8);
+		p->counts->sp_index++;
 		return;
 	}
 
@@ -95,8 +103,7 @@ static void check_register(const struct place *p, const char *text)
 	const struct pyro_rule *r = rule_at(p);
 	int64_t n;
 
-	if (r->cfa == PYRO_CFA_BAD || r->cfa == PYRO_CFA_SIGNAL ||
-	    strncmp(text, "r6 ", 3) != 0)
+	if (r->cfa == PYRO_CFA_BAD || strncmp(text, "r6 ", 3) != 0)
 		return;
 	if (is_form(text, "r6 (rbp) (DW_OP_breg6 (rbp): ", ")", &n)) {
 		check(p, (r->flags & PYRO_RULE_FP_AT_FP) && r->fp_off == n);
@@ -122,6 +129,9 @@ static void read_line(struct place *p, const char *line)
 	if (p->at < p->table->lo || p->at >= p->table->hi)
 		return;
 	p->line = line;
+	/* Whose registers are in the ucontext. */
+	if (rule_at(p)->cfa == PYRO_CFA_SIGNAL)
+		return;
 	if ((text = strstr(line, "DW_CFA_def_cfa_expression ")))
 		check_cfa(p, strchr(text, '('));
 	else if ((text = strstr(line, "DW_CFA_expression: ")))
@@ -164,12 +174,12 @@ static void test_system_files(void **state)
 	(void)state;
 	for (size_t i = 0; i < PYRO_COUNT_OF(system_files); i++)
 		compare_file(system_files[i], &counts);
-	print_message("%zu of PLTs, %zu by *rsp, %zu by *rbp, %zu of rbp by "
-		      "rbp; %zu are none of these\n",
+	print_message("%zu of PLTs, %zu by *rsp, %zu by *rbp, %zu of these "
+		      "by an index, %zu of rbp by rbp; %zu are none of these\n",
 		      counts.plt, counts.sp_deref, counts.fp_deref,
-		      counts.fp_at_fp, counts.other);
-	assert_true(counts.plt > 10 && counts.sp_deref > 10);
-	/* A few of libcrypto's and of libc's restorer. */
+		      counts.sp_index, counts.fp_at_fp, counts.other);
+	assert_true(counts.plt > 10 && counts.sp_deref > 10 &&
+		    counts.sp_index > 0);
 	assert_true(counts.other < 50);
 }
 
