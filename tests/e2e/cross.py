@@ -117,7 +117,7 @@ def programs(folder):
         Program("sqlite3", ["sqlite3", ":memory:"], SQL % (450000 * TIMES),
                 gdb=True),
         Program("python3", ["/usr/bin/python3", "-B",
-                            write("a.py", PYTHON % (250 * TIMES))],
+                            write("a.py", PYTHON % (750 * TIMES))],
                 gdb=True),
         Program("xz", ["xz", "-c", "-T1", "-3" if not LONG else "-9",
                        "/usr/bin/gdb"], gdb=True),
