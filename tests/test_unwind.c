@@ -329,7 +329,7 @@ static void stop_stepping(ucontext_t *context)
 }
 #elif defined(__aarch64__)
 /* No program can step itself there: two walks, from before and after. What is
- * true at every instruction is shown by tests/aarch64/step.c. */
+ * true at every instruction is shown by tests/test_step_aarch64.c. */
 __asm__(".text\n"
 	".type step_on, %function\n"
 	"step_on:\n"

@@ -14,10 +14,11 @@ struct pyro_regs {
 	uintptr_t lr;  /* aarch64 */
 };
 
-#if defined(__x86_64__)
-#include "capture/arch_x86_64.h"
-#elif defined(__aarch64__)
+/* A test walks aarch64 stacks on another processor. */
+#if defined(__aarch64__) || defined(PYRO_WALK_AARCH64)
 #include "capture/arch_aarch64.h"
+#elif defined(__x86_64__)
+#include "capture/arch_x86_64.h"
 #else
 #error "x86_64 and aarch64 only"
 #endif

@@ -157,6 +157,16 @@ static void enter_caller(struct walker *w, uintptr_t pc, uintptr_t cfa)
 	w->interrupted = false;
 }
 
+/* The first stub of aarch64's PLT has no CFI and pushes lr with another word;
+ * a frame record that looks like it would have fp point to it. */
+static bool pushed_by_plt(struct walker *w)
+{
+	uintptr_t word;
+
+	return PYRO_CFA_MAY_EQUAL_SP && w->regs.fp != w->regs.sp &&
+	       load(w, w->regs.sp + sizeof(word), &word) && word == w->regs.lr;
+}
+
 /* A leaf that has not touched the stack. */
 static bool step_from_leaf(struct walker *w)
 {
@@ -172,7 +182,7 @@ static bool step_from_leaf(struct walker *w)
 	}
 	if (!is_code(w, ra - 1))
 		return false;
-	enter_caller(w, ra, cfa);
+	enter_caller(w, ra, cfa + (pushed_by_plt(w) ? 2 * sizeof(ra) : 0));
 	return true;
 }
 
@@ -290,6 +300,16 @@ static enum pyro_stop find_return_address(struct walker *w,
 	return PYRO_STOP_END;
 }
 
+/* Bytes of the frame that the CFA leaves out: none, but the CFI of ld.so's
+ * resolver on aarch64 does not count what the PLT has pushed. */
+static uintptr_t above_cfa(const struct pyro_rule *rule)
+{
+	return rule->ra_off < 0 || (rule->flags & PYRO_RULE_RA_REG)
+		       ? 0
+		       : pyro_align_up((size_t)rule->ra_off + sizeof(uintptr_t),
+				       PYRO_STACK_ALIGN);
+}
+
 static enum pyro_stop step_by_rule(struct walker *w,
 				   const struct pyro_rule *rule)
 {
@@ -324,7 +344,7 @@ static enum pyro_stop step_by_rule(struct walker *w,
 	w->regs = next;
 	w->lost_fp = lost_fp || (rule->flags & PYRO_RULE_FP_LOST);
 	w->lost_rbx = lost_rbx || (rule->flags & PYRO_RULE_RBX_LOST);
-	enter_caller(w, pyro_strip_return_address(ra), cfa);
+	enter_caller(w, pyro_strip_return_address(ra), cfa + above_cfa(rule));
 	return PYRO_STOP_END;
 }
 
