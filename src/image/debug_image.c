@@ -76,7 +76,7 @@ static int lay_out(struct pyro_debug_image *image, const struct pyro_elf *elf,
 {
 	uint64_t size = PAGE; /* headers */
 
-	for (size_t i = 0; i < PYRO_DEBUG_SECTIONS; i++) {
+	for (unsigned i = 0; i < PYRO_DEBUG_SECTIONS; i++) {
 		const Elf64_Shdr *s = pyro_elf_section(elf, names[i]);
 		struct pyro_debug_part *part = &image->part[i];
 		int err;
@@ -113,7 +113,7 @@ static void write_headers(struct pyro_debug_image *image, uint16_t machine)
 	size_t len = 1;
 	uint16_t count = 1;
 
-	for (size_t i = 0; i < PYRO_DEBUG_SECTIONS; i++) {
+	for (unsigned i = 0; i < PYRO_DEBUG_SECTIONS; i++) {
 		const struct pyro_debug_part *part = &image->part[i];
 
 		if (!part->data)
@@ -200,7 +200,7 @@ static int inflate_part(struct pyro_debug_image *image,
 static int read_parts(struct pyro_debug_image *image,
 		      const struct layout *layout)
 {
-	for (size_t i = 0; i < PYRO_DEBUG_SECTIONS; i++) {
+	for (unsigned i = 0; i < PYRO_DEBUG_SECTIONS; i++) {
 		struct pyro_debug_part *part = &image->part[i];
 		int err = 0;
 
@@ -237,7 +237,7 @@ int pyro_debug_image_open(struct pyro_debug_image *image,
 		pyro_debug_image_close(image);
 		return -ENOMEM;
 	}
-	for (size_t i = 0; i < PYRO_DEBUG_SECTIONS; i++)
+	for (unsigned i = 0; i < PYRO_DEBUG_SECTIONS; i++)
 		if (layout.at[i])
 			image->part[i].data = image->base + layout.at[i];
 	write_headers(image, elf->ehdr.e_machine);
@@ -304,7 +304,7 @@ const char *pyro_debug_image_string(struct pyro_debug_image *image,
 				    const char *s)
 {
 	const unsigned char *at = (const unsigned char *)s;
-	size_t section = 0;
+	unsigned section = 0;
 
 	if (!s || at < image->base || at >= image->base + image->size)
 		return s;

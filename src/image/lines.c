@@ -85,7 +85,7 @@ struct batch {
 
 static jmp_buf out_of_memory;
 
-static _Noreturn void on_out_of_memory(void)
+__attribute__((noreturn)) static void on_out_of_memory(void)
 {
 	longjmp(out_of_memory, 1);
 }
