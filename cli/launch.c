@@ -28,6 +28,9 @@ static const char exec_help[] =
 	"  --name NAME      service name; default: the executable's name\n"
 	"  --rate HZ        samples a second of CPU time, 1 to 1000; default "
 	"100\n"
+	"  --symbols HOW    names; lines: source lines and inlined functions, "
+	"too;\n"
+	"                   server: addresses. Default: names\n"
 	"  --log-file FILE  append the library's messages; default: none are "
 	"kept\n"
 	"  --no-children    do not profile the programs that this one starts\n";
@@ -44,6 +47,9 @@ static const char record_help[] =
 	"  -o FILE          default: pyro.pb.gz\n"
 	"  --rate HZ        samples a second of CPU time, 1 to 1000; default "
 	"100\n"
+	"  --symbols HOW    names; lines: source lines and inlined functions, "
+	"too;\n"
+	"                   server: addresses. Default: names\n"
 	"  --name NAME      service name; default: the executable's name\n"
 	"  --log-file FILE  append the library's messages; default: shown at "
 	"the\n"
@@ -55,6 +61,7 @@ enum {
 	OPT_SERVER = 256,
 	OPT_NAME,
 	OPT_RATE,
+	OPT_SYMBOLS,
 	OPT_LOG,
 	OPT_ALONE
 };
@@ -63,6 +70,7 @@ static const struct option exec_options[] = {
 	{"server", required_argument, NULL, OPT_SERVER},
 	{"name", required_argument, NULL, OPT_NAME},
 	{"rate", required_argument, NULL, OPT_RATE},
+	{"symbols", required_argument, NULL, OPT_SYMBOLS},
 	{"log-file", required_argument, NULL, OPT_LOG},
 	{"no-children", no_argument, NULL, OPT_ALONE},
 	{"help", no_argument, NULL, 'h'},
@@ -73,6 +81,7 @@ static const struct option record_options[] = {
 	{"output", required_argument, NULL, 'o'},
 	{"name", required_argument, NULL, OPT_NAME},
 	{"rate", required_argument, NULL, OPT_RATE},
+	{"symbols", required_argument, NULL, OPT_SYMBOLS},
 	{"log-file", required_argument, NULL, OPT_LOG},
 	{"no-children", no_argument, NULL, OPT_ALONE},
 	{"quiet", no_argument, NULL, 'q'},
@@ -92,6 +101,12 @@ static bool good_rate(const char *text)
 	return rate >= 1 && rate <= RATE_MAX;
 }
 
+static bool good_symbols(const char *text)
+{
+	return !strcmp(text, "names") || !strcmp(text, "lines") ||
+	       !strcmp(text, "server");
+}
+
 /* -1 when all is well, else the exit code. */
 static int check(char **argv, const struct pyro_launch *launch)
 {
@@ -103,6 +118,11 @@ static int check(char **argv, const struct pyro_launch *launch)
 	if (launch->rate && !good_rate(launch->rate)) {
 		pyro_say("%s: --rate is 1 to %d, not %s", argv[0], RATE_MAX,
 			 launch->rate);
+		return PYRO_EXIT_USAGE;
+	}
+	if (launch->symbols && !good_symbols(launch->symbols)) {
+		pyro_say("%s: --symbols is names, lines or server, not %s",
+			 argv[0], launch->symbols);
 		return PYRO_EXIT_USAGE;
 	}
 	if (launch->name &&
@@ -133,6 +153,9 @@ int pyro_launch_parse(int argc, char **argv, bool record,
 			break;
 		case OPT_RATE:
 			launch->rate = optarg;
+			break;
+		case OPT_SYMBOLS:
+			launch->symbols = optarg;
 			break;
 		case OPT_LOG:
 			launch->log_file = optarg;
@@ -251,6 +274,7 @@ const char *pyro_launch_environment(const struct pyro_launch *launch,
 	err = err || set("PYROSCOPE_SERVER_ADDRESS", launch->server);
 	err = err || set("PYROSCOPE_APPLICATION_NAME", launch->name);
 	err = err || set("PYROSCOPE_SAMPLE_RATE", launch->rate);
+	err = err || set("PYROSCOPE_SYMBOLS", launch->symbols);
 	err = err || set("PYROSCOPE_OUTPUT_DIR", folder);
 	err = err || set_log(launch->log_file, folder);
 	err = err ||

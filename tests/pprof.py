@@ -23,7 +23,7 @@ def is_pseudo(name):
     return name in PSEUDO or is_cut(name)
 
 
-Frame = collections.namedtuple("Frame", "name module address")
+Frame = collections.namedtuple("Frame", "name module address file line")
 # frames are leaf first; values as in sample_types
 Sample = collections.namedtuple("Sample", "frames values labels")
 
@@ -105,21 +105,31 @@ class Profile:
 
     def read_places(self, top):
         modules = {0: ""}
-        functions = {}
+        functions = {0: ("", "")}
         self.build_ids = {}
+        self.without_functions = set()
         for m in map(message, top[3]):
             path = self.text[m[5][0]] if m[5] else ""
             modules[m[1][0]] = path
             self.build_ids[path] = self.text[m[6][0]] if m[6] else ""
+            if not m[7] or not m[7][0]:
+                self.without_functions.add(path)
         for m in map(message, top[5]):
-            functions[m[1][0]] = self.text[m[2][0]] if m[2] else ""
+            functions[m[1][0]] = tuple(
+                self.text[m[i][0]] if m[i] else "" for i in (2, 4))
         self.locations = {}
         for m in map(message, top[4]):
             module = modules[m[2][0] if m[2] else 0]
             address = m[3][0] if m[3] else 0
             self.locations[m[1][0]] = [
-                Frame(functions[message(line)[1][0]], module, address)
-                for line in m[4]]
+                self.frame(functions, message(line), module, address)
+                for line in m[4]] or [Frame("", module, address, "", 0)]
+
+    @staticmethod
+    def frame(functions, line, module, address):
+        name, file = functions[line[1][0]]
+        return Frame(name, module, address, file,
+                     signed(line[2][0]) if line[2] else 0)
 
     def sample(self, m):
         frames = [f for place in numbers(m[1]) for f in self.locations[place]]

@@ -20,6 +20,7 @@ static const char *const variables[] = {
 	"APP_NAME",
 	"PYROSCOPE_SAMPLE_RATE",
 	"PYROSCOPE_UPLOAD_INTERVAL",
+	"PYROSCOPE_SYMBOLS",
 	"PYROSCOPE_OUTPUT_DIR",
 	"HOSTNAME",
 };
@@ -271,6 +272,39 @@ static void test_numbers_from_code(void **state)
 	}
 }
 
+static void test_symbols(void **state)
+{
+	static const struct {
+		const char *code, *variable;
+		int err, lines;
+		enum pyro_symbolize want;
+	} cases[] = {
+		{NULL, NULL, 0, 0, PYRO_SYMBOLIZE_NAMES},
+		{"", NULL, 0, 0, PYRO_SYMBOLIZE_NAMES},
+		{NULL, "lines", 0, 0, PYRO_SYMBOLIZE_LINES},
+		{NULL, "server", 0, 0, PYRO_SYMBOLIZE_SERVER},
+		{"names", "lines", 0, 0, PYRO_SYMBOLIZE_NAMES},
+		{"lines", NULL, 0, 0, PYRO_SYMBOLIZE_LINES},
+		{"server", "names", 0, 0, PYRO_SYMBOLIZE_SERVER},
+		{NULL, "Lines", 0, 1, PYRO_SYMBOLIZE_NAMES},
+		{NULL, "line", 0, 1, PYRO_SYMBOLIZE_NAMES},
+		{"all", "lines", -EINVAL, 1, PYRO_SYMBOLIZE_NAMES},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < PYRO_COUNT_OF(cases); i++) {
+		struct pyroscope_config code = PYROSCOPE_CONFIG_INIT;
+
+		code.symbols = cases[i].code;
+		unsetenv("PYROSCOPE_SYMBOLS");
+		if (cases[i].variable)
+			setenv("PYROSCOPE_SYMBOLS", cases[i].variable, 1);
+		load(&code, cases[i].err, cases[i].lines);
+		if (!cases[i].err)
+			assert_int_equal(config.symbolize, cases[i].want);
+	}
+}
+
 /* What is bad in the environment is told in one line, and the default holds. */
 static void test_numbers_from_environment(void **state)
 {
@@ -419,6 +453,7 @@ int main(void)
 		TEST(test_name_order),
 		TEST(test_name_lengths),
 		TEST(test_numbers_from_code),
+		TEST(test_symbols),
 		TEST(test_numbers_from_environment),
 		TEST(test_hostname),
 		TEST(test_older_program),

@@ -23,6 +23,11 @@
 #define LAZY_MOVES_NS (PYRO_NS_PER_MS / 2)
 /* A look at all threads may take a thousandth of one core. */
 #define SCAN_SHARE 1000
+/* Reading debug information may take a hundredth of the time; the last time,
+ * when nothing comes behind it, more. */
+#define LINES_SHARE 100
+#define LINES_LEAST_NS (20 * PYRO_NS_PER_MS)
+#define LAST_LINES_NS (500 * PYRO_NS_PER_MS)
 #define SCAN_AGAIN_NS (20 * PYRO_NS_PER_MS)
 
 uint64_t pyro_process_cpu_ns(void)
@@ -201,6 +206,29 @@ static void comment(struct pyro_session *s, struct pyro_profile *profile,
 	pyro_buf_free(&text);
 }
 
+static int open_module(void *arg, uint32_t module, struct pyro_elf *elf)
+{
+	return pyro_modules_open(arg, module, elf);
+}
+
+/* Of what was sampled, as much as the budget allows; the rest keeps its names
+ * and is tried again when it is seen again. */
+static void find_lines(struct pyro_session *s, uint64_t cpu_ns)
+{
+	for (size_t i = 0; i < s->stacks.count; i++) {
+		const struct pyro_stack_entry *e = &s->stacks.entries[i];
+
+		for (size_t j = 0; j < e->depth; j++)
+			if (PYRO_FRAME_MODULE(e->frames[j]))
+				pyro_lines_want(
+					s->lines,
+					PYRO_FRAME_MODULE(e->frames[j]),
+					PYRO_FRAME_ADDRESS(e->frames[j]),
+					e->values.ns);
+	}
+	pyro_lines_resolve(s->lines, open_module, s->modules, cpu_ns);
+}
+
 static bool write_window(struct pyro_session *s,
 			 const struct pyro_cpu_window *window)
 {
@@ -249,9 +277,18 @@ static void window_end(struct pyro_session *s, bool last)
 		.lost_ticks = w->lost_ticks,
 		.unsampled_ns = unsampled,
 		.library_ns = library - w->library_ns,
+		.symbolize = s->config.symbolize,
+		.lines = s->lines,
 	};
 	uint64_t ns = s->stacks.total_ns + w->lost_ns;
 	uint64_t ticks = s->stacks.total_ticks + w->lost_ticks;
+
+	if (s->lines)
+		find_lines(s, last ? LAST_LINES_NS
+				   : pyro_max((uint64_t)window.duration_ns /
+						      LINES_SHARE,
+					      LINES_LEAST_NS));
+
 	bool written = write_window(s, &window);
 
 	w->residual_ns = residual - (int64_t)unsampled;

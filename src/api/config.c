@@ -127,6 +127,41 @@ static int set_number(uint32_t *to, const char *field, uint32_t given,
 	return 0;
 }
 
+/* False when it is none of the names. */
+static bool parse_symbols(const char *text, enum pyro_symbolize *to)
+{
+	static const char *const name[PYRO_SYMBOLIZE_COUNT] = {"names", "lines",
+							       "server"};
+
+	for (int i = 0; i < PYRO_SYMBOLIZE_COUNT; i++) {
+		if (strcmp(text, name[i]) == 0) {
+			*to = (enum pyro_symbolize)i;
+			return true;
+		}
+	}
+	return false;
+}
+
+static int set_symbols(struct pyro_config *config, const char *given)
+{
+	const char *text = env("PYROSCOPE_SYMBOLS");
+
+	config->symbolize = PYRO_SYMBOLIZE_NAMES;
+	if (given && *given) {
+		if (parse_symbols(given, &config->symbolize))
+			return 0;
+		pyro_log("not started: symbols is \"%.64s\", not names, lines "
+			 "or server",
+			 given);
+		return -EINVAL;
+	}
+	if (text && !parse_symbols(text, &config->symbolize))
+		pyro_log("PYROSCOPE_SYMBOLS=%.64s is not names, lines or "
+			 "server: using names",
+			 text);
+	return 0;
+}
+
 static int set_address(struct pyro_config *config, const char *given)
 {
 	const char *text = env("PYROSCOPE_ADHOC_SERVER_ADDRESS");
@@ -224,6 +259,8 @@ int pyro_config_load(struct pyro_config *config,
 				 "upload_interval_ms", code.upload_interval_ms,
 				 "PYROSCOPE_UPLOAD_INTERVAL", true, 15000, 1000,
 				 600000);
+	if (!err)
+		err = set_symbols(config, code.symbols);
 	if (err)
 		return err;
 	set_hostname(config);

@@ -5,6 +5,7 @@
 
 #include <limits.h>
 
+#include "profile/cpu_profile.h"
 #include "pyroscope/pyroscope.h"
 #include "transport/url.h"
 
@@ -17,6 +18,7 @@ struct pyro_config {
 	char hostname[PYRO_NAME_MAX + 1];         /* label hostname */
 	uint32_t sample_rate;
 	uint32_t upload_interval_ms;
+	enum pyro_symbolize symbolize;
 	char output_dir[PATH_MAX]; /* "": push to url */
 };
 

@@ -63,6 +63,7 @@ static void become_child(void)
 	pyro_process.pid = pyro_getpid();
 	pyro_process.descendant = true;
 	s->modules = NULL;
+	s->lines = NULL;
 	s->uploader = NULL;
 	s->stacks = (struct pyro_stacks){0};
 	s->marked = false;

@@ -20,6 +20,7 @@
 #include "source/hook.h"
 
 #define DEBUG_ROOT "/usr/lib/debug"
+#define LINES_BYTES ((size_t)64 << 20)
 #define UPLOAD_TIMEOUT_MS 10000
 #define QUEUE_PROFILES 16
 #define QUEUE_BYTES ((size_t)16 << 20)
@@ -92,6 +93,10 @@ int pyro_session_run(enum pyro_start_how how)
 	if (!s->modules)
 		return -ENOMEM;
 
+	s->lines = s->config.symbolize == PYRO_SYMBOLIZE_LINES
+			   ? pyro_lines_new(DEBUG_ROOT, LINES_BYTES)
+			   : NULL;
+
 	int err = start_uploader(s);
 
 	if (err)
@@ -124,6 +129,8 @@ int pyro_session_run(enum pyro_start_how how)
 	if (s->uploader)
 		pyro_uploader_free(s->uploader, 0);
 free_modules:
+	pyro_lines_free(s->lines);
+	s->lines = NULL;
 	pyro_modules_free(s->modules);
 	s->modules = NULL;
 	return err;
@@ -226,6 +233,8 @@ static void free_session(struct pyro_session *s)
 	if (s->quiet)
 		pyro_modules_free(s->modules);
 	pyro_stacks_free(&s->stacks);
+	pyro_lines_free(s->lines);
+	s->lines = NULL;
 	s->modules = NULL;
 	s->uploader = NULL;
 	atomic_store(&s->state, PYRO_SESSION_IDLE);

@@ -394,6 +394,20 @@ bool pyro_modules_symbol(struct pyro_modules *modules, uint32_t id,
 	return e->pub.symbols && pyro_symbols_find(e->pub.symbols, vaddr, out);
 }
 
+int pyro_modules_open(const struct pyro_modules *modules, uint32_t id,
+		      struct pyro_elf *elf)
+{
+	struct entry *e = entry_of(modules, id);
+	bool file_matches;
+
+	if (!e)
+		return -ENOENT;
+
+	struct pyro_identity identity = e->identity;
+
+	return pyro_object_open(&identity, 0, elf, &file_matches);
+}
+
 size_t pyro_modules_bytes(const struct pyro_modules *modules)
 {
 	return modules->bytes;

@@ -63,6 +63,10 @@ const struct pyro_module *pyro_modules_get(const struct pyro_modules *modules,
  * there is no symbol there. Collector only. */
 bool pyro_modules_symbol(struct pyro_modules *modules, uint32_t id,
 			 uint64_t vaddr, struct pyro_symbol *out);
+/* Open the file of a module, if it is the one that was mapped. Close with
+ * pyro_debug_file_close. 0 or -errno. Collector only. */
+int pyro_modules_open(const struct pyro_modules *modules, uint32_t id,
+		      struct pyro_elf *elf);
 /* Bytes of tables and symbols, for the memory budget. */
 size_t pyro_modules_bytes(const struct pyro_modules *modules);
 

@@ -12,6 +12,8 @@
 struct builder {
 	struct pyro_profile *profile;
 	struct pyro_modules *modules;
+	enum pyro_symbolize symbolize;
+	const struct pyro_lines *lines;
 	struct pyro_table by_frame; /* frame -> index into known */
 	struct known {
 		uint64_t frame;
@@ -58,9 +60,9 @@ static uint32_t mapping_of(struct builder *b, const struct pyro_module *m)
 		.offset = m->text_offset,
 		.filename = pyro_profile_string(b->profile, m->path),
 		.build_id = pyro_profile_string(b->profile, id),
-		/* Every location gets a line: one with neither would vanish
-		 * from Pyroscope's flame graphs. */
-		.has_functions = true,
+		/* Else the server looks for names, and what it finds none
+		 * for vanishes from its flame graphs. */
+		.has_functions = b->symbolize != PYRO_SYMBOLIZE_SERVER,
 	};
 
 	mapping[m->id] = pyro_profile_mapping(b->profile, &new);
@@ -68,15 +70,71 @@ static uint32_t mapping_of(struct builder *b, const struct pyro_module *m)
 }
 
 static uint32_t function_named(struct builder *b, const char *name,
-			       const struct pyro_module *m)
+			       const char *file, uint32_t start_line)
 {
 	struct pyro_function function = {
 		.name = pyro_profile_string(b->profile, name),
-		.filename = m ? pyro_profile_string(b->profile, m->path) : 0,
+		.filename = file ? pyro_profile_string(b->profile, file) : 0,
+		.start_line = start_line,
 	};
 
 	function.system_name = function.name;
 	return pyro_profile_function(b->profile, &function);
+}
+
+/* Code that no object holds: by page, as each address of a JIT would be a
+ * function of its own otherwise. */
+static uint32_t anonymous(struct builder *b, uint64_t vaddr)
+{
+	struct pyro_line line = {0};
+	char name[64];
+
+	snprintf(name, sizeof(name), "[anon:0x%llx]",
+		 (unsigned long long)(vaddr & ~UINT64_C(4095)));
+	line.function = function_named(b, name, NULL, 0);
+	return pyro_profile_location(b->profile, vaddr, 0, &line, 1);
+}
+
+/* The function whose code it is: by its symbol, as without lines. */
+static const char *symbol_of(struct builder *b, const struct pyro_module *m,
+			     uint64_t vaddr, char *room, size_t size)
+{
+	struct pyro_symbol symbol;
+
+	if (pyro_modules_symbol(b->modules, m->id, vaddr, &symbol))
+		return symbol.name;
+	snprintf(room, size, "%.255s+0x%llx", m->name,
+		 (unsigned long long)vaddr);
+	return room;
+}
+
+/* Innermost first; returns how many. */
+static size_t lines_of(struct builder *b, const struct pyro_module *m,
+		       uint64_t vaddr, struct pyro_line lines[PYRO_SOURCES_MAX])
+{
+	struct pyro_source source[PYRO_SOURCES_MAX];
+	char room[320];
+	const char *symbol = symbol_of(b, m, vaddr, room, sizeof(room));
+	size_t count = 0;
+
+	if (!b->lines || pyro_lines_find(b->lines, m->id, vaddr, source,
+					 &count) != PYRO_LINES_KNOWN) {
+		lines[0] = (struct pyro_line){
+			.function = function_named(b, symbol, m->path, 0)};
+		return 1;
+	}
+	for (size_t i = 0; i < count; i++) {
+		const struct pyro_source *s = &source[i];
+		const char *name = i + 1 < count ? s->function : symbol;
+
+		lines[i] = (struct pyro_line){
+			.function = function_named(b, *name ? name : symbol,
+						   *s->file ? s->file : m->path,
+						   s->start_line),
+			.line = s->line,
+		};
+	}
+	return count;
 }
 
 static uint32_t new_location(struct builder *b, uint64_t frame)
@@ -84,27 +142,15 @@ static uint32_t new_location(struct builder *b, uint64_t frame)
 	uint64_t vaddr = PYRO_FRAME_ADDRESS(frame);
 	const struct pyro_module *m =
 		pyro_modules_get(b->modules, PYRO_FRAME_MODULE(frame));
-	struct pyro_symbol symbol;
-	struct pyro_line line = {0};
-	char name[320];
+	struct pyro_line lines[PYRO_SOURCES_MAX];
+	size_t count = 0;
 
-	if (!m) {
-		/* Code that no object holds: by page, as each address of a JIT
-		 * would be a function of its own otherwise. */
-		snprintf(name, sizeof(name), "[anon:0x%llx]",
-			 (unsigned long long)(vaddr & ~UINT64_C(4095)));
-		line.function = function_named(b, name, NULL);
-		return pyro_profile_location(b->profile, vaddr, 0, &line, 1);
-	}
-	if (pyro_modules_symbol(b->modules, m->id, vaddr, &symbol)) {
-		line.function = function_named(b, symbol.name, m);
-	} else {
-		snprintf(name, sizeof(name), "%.255s+0x%llx", m->name,
-			 (unsigned long long)vaddr);
-		line.function = function_named(b, name, m);
-	}
-	return pyro_profile_location(b->profile, vaddr, mapping_of(b, m), &line,
-				     1);
+	if (!m)
+		return anonymous(b, vaddr);
+	if (b->symbolize != PYRO_SYMBOLIZE_SERVER)
+		count = lines_of(b, m, vaddr, lines);
+	return pyro_profile_location(b->profile, vaddr, mapping_of(b, m), lines,
+				     count);
 }
 
 static uint32_t location_of(struct builder *b, uint64_t frame)
@@ -196,7 +242,11 @@ struct pyro_profile *pyro_cpu_profile(const struct pyro_cpu_window *window,
 				      struct pyro_modules *modules)
 {
 	const struct pyro_stacks *stacks = window->stacks;
-	struct builder b = {.modules = modules};
+	struct builder b = {
+		.modules = modules,
+		.symbolize = window->symbolize,
+		.lines = window->lines,
+	};
 	uint64_t period = window->period_ns;
 
 	b.profile = pyro_profile_new();

@@ -3,9 +3,18 @@
 #ifndef PYRO_PROFILE_CPU_PROFILE_H
 #define PYRO_PROFILE_CPU_PROFILE_H
 
+#include "image/lines.h"
 #include "image/modules.h"
 #include "profile/profile.h"
 #include "profile/stacks.h"
+
+/* How much is said of a frame. */
+enum pyro_symbolize {
+	PYRO_SYMBOLIZE_NAMES,  /* its function */
+	PYRO_SYMBOLIZE_LINES,  /* source lines and inlined functions, too */
+	PYRO_SYMBOLIZE_SERVER, /* its address: the server finds the name */
+	PYRO_SYMBOLIZE_COUNT
+};
 
 struct pyro_cpu_window {
 	const struct pyro_stacks *stacks;
@@ -15,6 +24,8 @@ struct pyro_cpu_window {
 	uint64_t lost_ns, lost_ticks; /* no free slot */
 	uint64_t unsampled_ns;        /* no sample explains it */
 	uint64_t library_ns;          /* the library's own threads */
+	enum pyro_symbolize symbolize;
+	const struct pyro_lines *lines; /* what is known; NULL: nothing */
 };
 
 /* Returns owned; NULL for out of memory. Reads symbols of modules that have
