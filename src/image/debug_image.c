@@ -306,7 +306,8 @@ const char *pyro_debug_image_string(struct pyro_debug_image *image,
 	const unsigned char *at = (const unsigned char *)s;
 	unsigned section = 0;
 
-	if (!s || at < image->base || at >= image->base + image->size)
+	if (!s || !image->base || at < image->base ||
+	    at >= image->base + image->size)
 		return s;
 	while (section < PYRO_DEBUG_SECTIONS &&
 	       (!image->part[section].data || at < image->part[section].data ||
