@@ -364,6 +364,118 @@ static void test_snapshots(void **state)
 	pyro_modules_free(m);
 }
 
+/* What the addresses of a record belong to: seen by its walk, and now. */
+static void test_place(void **state)
+{
+	struct pyro_modules *m = pyro_modules_new(NULL);
+	const uintptr_t own = (uintptr_t)test_place;
+	const struct pyro_map *map;
+	void *address, *handle, *again;
+
+	(void)state;
+	make_plugin("a.so", 1);
+	make_plugin("b.so", 2);
+	assert_int_equal(pyro_modules_refresh(m), 1);
+
+	uint32_t empty = pyro_modules_current()->generation;
+
+	handle = open_plugin("a.so", "plugin_1", &address);
+
+	uintptr_t pc = (uintptr_t)address;
+
+	/* Loaded since the walk, and nothing else was. */
+	assert_int_equal(pyro_modules_refresh(m), 1);
+
+	uint32_t with_a = pyro_modules_current()->generation;
+	uint32_t a = map_of(address)->module;
+
+	assert_true(pyro_modules_place(m, empty, pc, &map));
+	assert_int_equal(map->module, a);
+	assert_true(pyro_modules_place(m, with_a, pc, &map));
+	assert_int_equal(map->module, a);
+
+	/* The same again, unseen: no other can have been there between. */
+	dlclose(handle);
+	handle = open_plugin("a.so", "plugin_1", &again);
+	assert_ptr_equal(again, address);
+	assert_int_equal(pyro_modules_refresh(m), 1);
+	assert_true(pyro_modules_place(m, with_a, pc, &map));
+	assert_int_equal(map->module, a);
+
+	/* The other, and the first again: nobody can tell. */
+	uint32_t before = pyro_modules_current()->generation;
+
+	dlclose(handle);
+	handle = open_plugin("b.so", "plugin_2", &again);
+	assert_ptr_equal(again, address);
+	dlclose(handle);
+	handle = open_plugin("a.so", "plugin_1", &again);
+	assert_ptr_equal(again, address);
+	assert_int_equal(pyro_modules_refresh(m), 1);
+	assert_false(pyro_modules_place(m, before, pc, &map));
+	assert_null(map);
+	/* But what cannot go is where it was. */
+	assert_true(pyro_modules_place(m, before, own, &map));
+	assert_int_equal(map->module, map_of((void *)own)->module);
+
+	/* The other, seen. */
+	before = pyro_modules_current()->generation;
+	dlclose(handle);
+	handle = open_plugin("b.so", "plugin_2", &again);
+	assert_ptr_equal(again, address);
+	assert_int_equal(pyro_modules_refresh(m), 1);
+	assert_false(pyro_modules_place(m, before, pc, &map));
+
+	/* Gone: nothing else was there. */
+	uint32_t b = map_of(address)->module;
+
+	before = pyro_modules_current()->generation;
+	dlclose(handle);
+	assert_int_equal(pyro_modules_refresh(m), 1);
+	assert_true(pyro_modules_place(m, before, pc, &map));
+	assert_int_equal(map->module, b);
+
+	/* Nothing there, but something had come and gone. */
+	before = pyro_modules_current()->generation;
+	handle = open_plugin("b.so", "plugin_2", &again);
+	dlclose(handle);
+	handle = open_plugin("a.so", "plugin_1", &again);
+	assert_int_equal(pyro_modules_refresh(m), 1);
+	assert_false(pyro_modules_place(m, before, pc, &map));
+	assert_true(pyro_modules_place(m, before, 16, &map));
+	assert_null(map);
+	dlclose(handle);
+	pyro_modules_free(m);
+}
+
+/* A copy under another name is another module with the same table. */
+static void test_copies(void **state)
+{
+	struct pyro_modules *m = pyro_modules_new(NULL);
+	void *address[2], *handle[2];
+
+	(void)state;
+	make_plugin("a.so", 1);
+	run("cd '%s' && cp a.so copy.so", dir);
+	handle[0] = open_plugin("a.so", "plugin_1", &address[0]);
+	assert_int_equal(pyro_modules_refresh(m), 1);
+
+	size_t bytes = pyro_modules_bytes(m);
+
+	handle[1] = open_plugin("copy.so", "plugin_1", &address[1]);
+	assert_int_equal(pyro_modules_refresh(m), 1);
+	assert_int_not_equal(module_of(m, address[0])->id,
+			     module_of(m, address[1])->id);
+	assert_non_null(module_of(m, address[1])->table);
+	assert_ptr_equal(module_of(m, address[0])->table,
+			 module_of(m, address[1])->table);
+	assert_int_equal(pyro_modules_bytes(m), bytes);
+	assert_true(is_called(m, address[1], "plugin_1"));
+	dlclose(handle[1]);
+	dlclose(handle[0]);
+	pyro_modules_free(m);
+}
+
 /* More than the first room holds. */
 static void test_many(void **state)
 {
@@ -479,6 +591,8 @@ int main(int argc, char **argv)
 		cmocka_unit_test(test_stale_file),
 		cmocka_unit_test(test_replaced_later),
 		cmocka_unit_test(test_snapshots),
+		cmocka_unit_test(test_place),
+		cmocka_unit_test(test_copies),
 		cmocka_unit_test(test_many),
 		cmocka_unit_test(test_races),
 		cmocka_unit_test(test_deleted_executable),

@@ -2,9 +2,13 @@
 /* collector.c - the thread that turns records into profiles
  *
  * Wakes when records come (at most some ten times a second then), else once a
- * second. The order of one round matters: first see which objects are loaded,
- * then sweep, so that code loaded a moment ago has a name. */
+ * second. What a record's addresses belong to is decided by two looks at what is
+ * loaded: the one that its walk went by, and one after it was taken out of the
+ * pool. So code loaded a moment ago has a name, and code that was unloaded since
+ * does not get another's. */
 #include <errno.h>
+#include <stddef.h>
+#include <string.h>
 
 #include "api/session.h"
 #include "base/buf.h"
@@ -17,6 +21,8 @@
 #include "source/hook.h"
 
 #define BUSY_NS (100 * PYRO_NS_PER_MS)
+/* While objects come and go: what is loaded twice between two looks has no name. */
+#define LOADING_NS (10 * PYRO_NS_PER_MS)
 #define IDLE_NS PYRO_NS_PER_SEC
 #define URGENT_NS (5 * PYRO_NS_PER_MS)
 #define LAZY_POLL_NS (10 * PYRO_NS_PER_MS)
@@ -43,39 +49,63 @@ uint64_t pyro_program_cpu_ns(void)
 	return process > library ? process - library : 0;
 }
 
-/* (module, address) of a pc, by the snapshot that its record was walked with,
- * else by the newest: code that was loaded in between. Where another object has
- * come to the same addresses since, nobody can tell which of the two it was: no
- * name, rather than a wrong one. */
-static uint64_t frame_of(const struct pyro_snapshot *then,
-			 const struct pyro_snapshot *now, uint64_t pc)
+/* See what is loaded. */
+static bool look(struct pyro_session *s)
 {
-	const struct pyro_map *map = then ? pyro_snapshot_find(then, pc) : NULL;
-	const struct pyro_map *newer =
-		now && now != then ? pyro_snapshot_find(now, pc) : NULL;
+	bool fresh = pyro_modules_refresh(s->modules) == 1;
 
-	if (!map)
-		map = newer;
-	if (!map || (newer && (newer->module != map->module ||
-			       newer->bias != map->bias)))
-		return PYRO_FRAME_ADDRESS(pc);
-	return (uint64_t)map->module << 48 | PYRO_FRAME_ADDRESS(pc - map->bias);
+	s->stale |= fresh;
+	if (fresh)
+		s->loading_ns =
+			pyro_clock_ns(CLOCK_MONOTONIC) + PYRO_NS_PER_SEC;
+	return fresh;
+}
+
+/* What a walk found behind an address of which nobody can tell whose it was may
+ * have come by another object's rules. */
+static void add_record(struct pyro_session *s, const struct pyro_record *record)
+{
+	const struct pyro_map *map;
+	uint64_t frames[PYRO_DEPTH_MAX];
+	enum pyro_stop stop = record->stop;
+	size_t depth = 0;
+
+	for (size_t i = 0; i < record->depth && stop != PYRO_STOP_UNLOADED;
+	     i++) {
+		uint64_t pc = record->pc[i];
+
+		if (pyro_hook_is_trampoline(pc))
+			continue;
+		if (!pyro_modules_place(s->modules, record->generation, pc,
+					&map))
+			stop = PYRO_STOP_UNLOADED;
+		frames[depth++] =
+			map ? (uint64_t)map->module << 48 |
+					PYRO_FRAME_ADDRESS(pc - map->bias)
+			    : PYRO_FRAME_ADDRESS(pc);
+	}
+	pyro_stacks_add(&s->stacks, frames, depth, stop, record->weight_ns,
+			record->ticks);
+}
+
+static void add_batch(struct pyro_session *s)
+{
+	if (s->batched > 0)
+		look(s);
+	for (size_t i = 0; i < s->batched; i++)
+		add_record(s, &s->batch[i]);
+	s->batched = 0;
 }
 
 static void take_record(void *arg, const struct pyro_record *record)
 {
 	struct pyro_session *s = arg;
-	const struct pyro_snapshot *now = pyro_modules_current();
-	const struct pyro_snapshot *then =
-		pyro_modules_snapshot(s->modules, record->generation);
-	uint64_t frames[PYRO_DEPTH_MAX];
-	size_t depth = 0;
 
-	for (size_t i = 0; i < record->depth; i++)
-		if (!pyro_hook_is_trampoline(record->pc[i]))
-			frames[depth++] = frame_of(then, now, record->pc[i]);
-	pyro_stacks_add(&s->stacks, frames, depth, record->stop,
-			record->weight_ns, record->ticks);
+	memcpy(&s->batch[s->batched++], record,
+	       offsetof(struct pyro_record, pc) +
+		       record->depth * sizeof(record->pc[0]));
+	if (s->batched == PYRO_BATCH_MAX)
+		add_batch(s);
 }
 
 static size_t sweep(struct pyro_session *s)
@@ -83,6 +113,7 @@ static size_t sweep(struct pyro_session *s)
 	uint64_t ns, ticks;
 	size_t swept = pyro_slots_sweep(take_record, s);
 
+	add_batch(s);
 	pyro_slots_lost(&ns, &ticks);
 	s->window.lost_ns += ns;
 	s->window.lost_ticks += ticks;
@@ -106,19 +137,21 @@ static void allow_urgent(struct pyro_session *s, uint64_t now, bool fresh)
 	pyro_slots_allow_urgent();
 }
 
-/* New objects: their tables are in the new snapshot. The old one goes when no
- * handler walks by it and no record names it. */
+/* New objects: their tables are in the new snapshot. The old ones go when no
+ * handler walks by them and no record names them. */
 static size_t refresh(struct pyro_session *s, uint64_t now)
 {
 	size_t swept = 0;
-	bool fresh = pyro_modules_refresh(s->modules) == 1;
+	bool fresh = look(s);
 
-	if (fresh && pyro_registry_quiesce()) {
+	if (s->stale && pyro_registry_quiesce()) {
+		uint32_t newest = pyro_modules_current()->generation;
+
+		s->stale = false; /* unless the sweep sees more */
 		swept = sweep(s);
-		pyro_modules_reclaim(s->modules,
-				     pyro_modules_current()->generation);
+		pyro_modules_reclaim(s->modules, newest);
 	}
-	allow_urgent(s, now, fresh);
+	allow_urgent(s, now, fresh || s->stale);
 	return swept + sweep(s);
 }
 
@@ -371,8 +404,10 @@ static void wait_for_work(struct pyro_session *s, bool busy)
 
 	uint32_t seen = pyro_slots_wakes();
 
+	uint64_t pause = now < s->loading_ns ? LOADING_NS : BUSY_NS;
+
 	if (!asked_for(s))
-		pyro_slots_wait(seen, pyro_min(busy ? BUSY_NS : IDLE_NS, left),
+		pyro_slots_wait(seen, pyro_min(busy ? pause : IDLE_NS, left),
 				!busy);
 }
 

@@ -103,6 +103,8 @@ int pyro_session_run(enum pyro_start_how how)
 		goto free_modules;
 	s->sequence = 0;
 	s->marked = false;
+	s->batched = 0;
+	s->stale = false;
 	s->quiet = true;
 	s->window = (struct pyro_window){0};
 	atomic_store(&s->shipped, false);

@@ -13,6 +13,7 @@
 #include <sys/types.h>
 
 #include "api/config.h"
+#include "base/slots.h"
 #include "base/sync.h"
 #include "image/modules.h"
 #include "profile/profile.h"
@@ -50,6 +51,10 @@ struct pyro_window {
 	uint64_t lost_ns, lost_ticks;
 };
 
+/* Records taken out of the pool, to be named after the next look at what is
+ * loaded. */
+#define PYRO_BATCH_MAX 32
+
 struct pyro_session {
 	struct pyro_mutex lock; /* start, stop, revival */
 	_Atomic uint32_t state; /* enum pyro_session_state */
@@ -77,8 +82,12 @@ struct pyro_session {
 	struct pyro_window window;
 	uint64_t next_scan_ns, scan_pause_ns;
 	uint64_t next_urgent_ns, urgent_pause_ns;
+	uint64_t loading_ns; /* until then objects may come and go often */
 	int64_t last_time_ns;
 	uint32_t sequence;
+	struct pyro_record batch[PYRO_BATCH_MAX];
+	size_t batched;
+	bool stale;  /* snapshots are kept that the next round can free */
 	bool quiet;  /* ended, and no handler can be using the modules */
 	bool marked; /* the folder knows that samples are pending */
 

@@ -39,7 +39,7 @@ const char *pyro_stop_name(enum pyro_stop stop)
 {
 	static const char *const name[PYRO_STOP_COUNT] = {
 		"complete", "depth",    "gap",      "expression", "register",
-		"bounds",   "progress", "unmapped", "pending",
+		"bounds",   "progress", "unmapped", "pending",    "unloaded",
 	};
 
 	return stop < PYRO_STOP_COUNT ? name[stop] : "unknown";

@@ -17,6 +17,7 @@ enum pyro_stop {
 	PYRO_STOP_PROGRESS,   /* the frame would not move up the stack */
 	PYRO_STOP_UNMAPPED,   /* pc in no loaded object: JIT code, corruption */
 	PYRO_STOP_PENDING,    /* tables are not built yet */
+	PYRO_STOP_UNLOADED, /* not by walks: code that may be another's since */
 	PYRO_STOP_COUNT
 };
 

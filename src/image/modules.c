@@ -4,11 +4,18 @@
  * A refresh copies the loader's list, finds for each load the module that it is
  * (making its table when it is a new one), and publishes where modules are
  * mapped. Old snapshots are kept until the collector says that no handler and
- * no record uses them. */
+ * no record uses them.
+ *
+ * Between two looks at the list, objects may come and go unseen. The loader counts
+ * what it loads: what that counter rose by, less what is new in the list, were
+ * loads that no list shows. One is enough to have been where an object is in one
+ * of the two lists only; where the same object is in both, it takes two, the other
+ * and then the same again. Objects that the program began with never go. */
 #include "image/modules.h"
 
 #include <errno.h>
 #include <string.h>
+#include <sys/auxv.h>
 
 #include "image/cfi.h"
 #include "image/loads.h"
@@ -19,6 +26,7 @@ struct entry {
 	struct pyro_module pub;
 	struct pyro_identity identity;
 	uintptr_t header; /* of its ELF header in memory; 0: unloaded */
+	uint32_t listed;  /* by which refresh last */
 	struct pyro_unwind_table *table; /* owned; pub.table for readers */
 };
 
@@ -27,8 +35,10 @@ struct pyro_modules {
 	struct pyro_arena arena; /* entries and paths */
 	struct entry **entry;    /* entry[id - 1] */
 	size_t entry_count, entry_cap;
-	struct pyro_loads loads;     /* as of the newest refresh */
-	bool is_fresh;               /* that refresh succeeded */
+	struct pyro_loads loads; /* as of the newest refresh */
+	bool is_fresh;           /* that refresh succeeded */
+	uint32_t refreshes;
+	unsigned long long adds; /* the loader's, as of the last published */
 	struct pyro_snapshot **kept; /* by rising generation */
 	size_t kept_count, kept_cap;
 	size_t bytes; /* of tables and symbols */
@@ -115,6 +125,23 @@ find_entry(const struct pyro_modules *m, const struct pyro_object *o,
 	return NULL;
 }
 
+/* A copy under another name, as plugins are made to be loaded anew, uses the
+ * first one's table. */
+static void make_table(struct pyro_modules *m, struct entry *e,
+		       const struct pyro_elf *elf)
+{
+	for (size_t i = 0; i < m->entry_count && !e->pub.table; i++)
+		if (m->entry[i]->table && e->identity.build_id.len > 0 &&
+		    m->entry[i]->identity.phdr_hash == e->identity.phdr_hash &&
+		    pyro_build_id_equal(&m->entry[i]->identity.build_id,
+					&e->identity.build_id))
+			e->pub.table = m->entry[i]->table;
+	if (!e->pub.table && elf && pyro_cfi_build(elf, &e->table) == 0) {
+		e->pub.table = e->table;
+		m->bytes += e->table->bytes;
+	}
+}
+
 /* NULL: out of memory, or of ids. */
 static struct entry *add_entry(struct pyro_modules *m,
 			       const struct pyro_object *o,
@@ -147,10 +174,7 @@ static struct entry *add_entry(struct pyro_modules *m,
 	if (!pyro_elf_text_range(o->phdr, o->phdr_count, &pub->text_lo,
 				 &pub->text_hi, &pub->text_offset))
 		pub->text_lo = pub->text_hi = pub->text_offset = 0;
-	if (elf && pyro_cfi_build(elf, &e->table) == 0) {
-		pub->table = e->table;
-		m->bytes += e->table->bytes;
-	}
+	make_table(m, e, elf);
 	m->entry[m->entry_count++] = e;
 	return e;
 }
@@ -179,10 +203,11 @@ static struct entry *find_or_add(struct pyro_modules *m, struct pyro_object *o)
 struct maps {
 	struct pyro_map *item;
 	size_t count, cap;
+	size_t fresh; /* objects that the list before has not */
 };
 
 static int add_maps(struct maps *maps, const struct pyro_object *o,
-		    const struct entry *e)
+		    const struct entry *e, bool fixed)
 {
 	for (size_t i = 0; i < o->phdr_count; i++) {
 		const Elf64_Phdr *p = &o->phdr[i];
@@ -203,9 +228,22 @@ static int add_maps(struct maps *maps, const struct pyro_object *o,
 			.bias = o->bias,
 			.table = e->pub.table,
 			.module = e->pub.id,
+			.fixed = fixed,
 		};
 	}
 	return 0;
+}
+
+/* How many loads, from the first on, are those that the program began with. What
+ * dlopen loads comes behind: the loader itself is about the last of them. */
+static size_t count_fixed(const struct pyro_loads *loads)
+{
+	uintptr_t loader = getauxval(AT_BASE);
+
+	for (size_t i = 0; loader && i < loads->count; i++)
+		if (loads->item[i].bias == loader)
+			return i + 1;
+	return 1;
 }
 
 /* Identify everything that is loaded. */
@@ -213,8 +251,10 @@ static int find_maps(struct pyro_modules *m, struct maps *maps)
 {
 	/* Too large for a stack that may be small. */
 	struct pyro_object *o = pyro_pages_alloc(sizeof(*o));
+	size_t fixed = count_fixed(&m->loads);
 	int err = o ? 0 : -ENOMEM;
 
+	m->refreshes++;
 	for (size_t i = 0; i < m->loads.count && !err; i++) {
 		pyro_object_look(o, &m->loads, i);
 
@@ -223,9 +263,12 @@ static int find_maps(struct pyro_modules *m, struct maps *maps)
 		/* No room for it: its frames stay nameless. */
 		if (!e)
 			continue;
+		if (e->listed != m->refreshes - 1 || e->pub.bias != o->bias)
+			maps->fresh++;
+		e->listed = m->refreshes;
 		e->pub.bias = o->bias;
 		e->header = o->header;
-		err = add_maps(maps, o, e);
+		err = add_maps(maps, o, e, i < fixed);
 	}
 	pyro_pages_free(o, sizeof(*o));
 	return err;
@@ -300,6 +343,9 @@ static int publish(struct pyro_modules *m, const struct maps *maps)
 		return err;
 	}
 	s->generation = ++last_generation;
+	s->hidden = (uint32_t)pyro_min(m->loads.adds - m->adds - maps->fresh,
+				       UINT32_MAX);
+	m->adds = m->loads.adds;
 	m->kept[m->kept_count++] = s;
 	/* Release: pairs with the acquire in pyro_modules_current(). */
 	atomic_store_explicit(&pyro_snapshot_current, s, memory_order_release);
@@ -323,8 +369,10 @@ int pyro_modules_refresh(struct pyro_modules *modules)
 	if (!err)
 		err = publish(modules, &maps);
 	pyro_pages_free(maps.item, maps.cap * sizeof(*maps.item));
-	if (err)
+	if (err) {
+		modules->adds = 0; /* whatever was loaded since may be hidden */
 		return err;
+	}
 	modules->is_fresh = true;
 	return 1;
 }
@@ -336,6 +384,41 @@ pyro_modules_snapshot(const struct pyro_modules *modules, uint32_t generation)
 		if (modules->kept[i]->generation == generation)
 			return modules->kept[i];
 	return NULL;
+}
+
+static bool is_same_map(const struct pyro_map *a, const struct pyro_map *b)
+{
+	return a->module == b->module && a->bias == b->bias;
+}
+
+bool pyro_modules_place(const struct pyro_modules *modules, uint32_t generation,
+			uintptr_t pc, const struct pyro_map **map)
+{
+	const struct pyro_snapshot *s, *before = NULL;
+	const struct pyro_map *found, *last = NULL;
+	bool doubtful = false;
+
+	*map = NULL;
+	for (size_t i = 0; i < modules->kept_count; i++) {
+		s = modules->kept[i];
+		if (s->generation < generation)
+			continue;
+		found = pyro_snapshot_find(s, pc);
+		if (before && s->hidden > (found && last ? 1 : 0))
+			doubtful = true;
+		if (found && *map && !is_same_map(found, *map)) {
+			*map = NULL;
+			return false;
+		}
+		if (found)
+			*map = found;
+		before = s;
+		last = found;
+	}
+	if (!doubtful || !*map || (*map)->fixed)
+		return true;
+	*map = NULL;
+	return false;
 }
 
 void pyro_modules_reclaim(struct pyro_modules *modules, uint32_t generation)

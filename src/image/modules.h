@@ -53,6 +53,13 @@ const struct pyro_snapshot *pyro_modules_current(void) PYRO_SIGNAL_SAFE;
 const struct pyro_snapshot *
 pyro_modules_snapshot(const struct pyro_modules *modules, uint32_t generation);
 
+/* Whose code was at pc when a record was made that was walked by the snapshot
+ * of that generation? pyro_modules_refresh() has been called since, and told
+ * what has become of it. *map is NULL where no object is known. False when
+ * nobody can tell: another object came to the same addresses, or may have. */
+bool pyro_modules_place(const struct pyro_modules *modules, uint32_t generation,
+			uintptr_t pc, const struct pyro_map **map);
+
 /* Free snapshots older than generation. The caller has made sure that no
  * handler and no record uses them. Tables of modules are kept. */
 void pyro_modules_reclaim(struct pyro_modules *modules, uint32_t generation);

@@ -84,6 +84,7 @@ struct pyro_map {
 	uintptr_t bias;   /* run-time address - ELF virtual address */
 	const struct pyro_unwind_table *table; /* NULL: not built, no CFI */
 	uint32_t module;                       /* its id, never 0 */
+	bool fixed; /* there since the start, and to the end */
 };
 
 /* How walks went on from a return address: most of them go over the same few
@@ -100,6 +101,8 @@ struct pyro_memo {
 struct pyro_snapshot {
 	uint32_t generation; /* rises with each, never 0 */
 	uint32_t count;
+	/* Objects loaded since the snapshot before, and gone by this one. */
+	uint32_t hidden;
 	size_t bytes;           /* of this allocation */
 	struct pyro_memo *memo; /* 1 << PYRO_MEMO_BITS; NULL: none */
 	struct pyro_map map[];

@@ -202,6 +202,8 @@ static const char *root_of(enum pyro_stop stop)
 		return "[truncated: code of no object]";
 	case PYRO_STOP_PENDING:
 		return "[truncated: tables not built yet]";
+	case PYRO_STOP_UNLOADED:
+		return "[truncated: code unloaded since]";
 	default:
 		return "[truncated]"; /* deeper than PYRO_DEPTH_MAX */
 	}

@@ -17,9 +17,16 @@ def samples():
 
 
 def ticks(function=""):
-    """Ticks of stacks of code, or of those that this function is in."""
+    """Ticks of stacks of code, or of those that this function is in; "x_" is
+    any function whose name begins so."""
     return sum(s.values[0] for s in samples()
-               if not function or any(f.name == function for f in s.frames))
+               if not function or any(is_of(f.name, function)
+                                      for f in s.frames))
+
+
+def is_of(name, function):
+    return name == function or (function[-1] == "_" and
+                                name.startswith(function))
 
 
 def incomplete():
@@ -35,6 +42,14 @@ def mixed(caller, alien):
     return sum(s.values[0] for s in samples()
                if any(f.name == caller for f in s.frames) and
                any(f.name.startswith(alien) for f in s.frames))
+
+
+def without(caller, name):
+    """Ticks of whole stacks with a name that begins so, and no such caller."""
+    return sum(s.values[0] for s in samples()
+               if any(f.name.startswith(name) for f in s.frames) and
+               not any(f.name == caller for f in s.frames) and
+               not pprof.is_cut(s.frames[-1].name))
 
 
 def files():
