@@ -25,7 +25,7 @@ fail()
 }
 
 # run HOW PROGRAM ARG...: linked or preloaded, profiles into the folder drop;
-# streams in out and err, exit code in $rc. At most 60 seconds.
+# streams in out and err, exit code in $rc. At most $run_seconds, or 60.
 run()
 {
 	local how=$1 preload=()
@@ -34,7 +34,7 @@ run()
 	mkdir drop
 	chmod 777 drop
 	[ "$how" = linked ] || preload=(LD_PRELOAD="$library")
-	timeout -s KILL 60 "${as_user[@]}" env "${preload[@]}" \
+	timeout -s KILL "${run_seconds:-60}" "${as_user[@]}" env "${preload[@]}" \
 		PYROSCOPE_OUTPUT_DIR="$work/drop" "$@" >out 2>err </dev/null
 	rc=$?
 }
