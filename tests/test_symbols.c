@@ -120,6 +120,14 @@ static int make_files(void **state)
 	    "&& cc -w -shared -fPIC -O2 -Wl,--build-id=0x1234 -o other.so a.c "
 	    "&& find wrong -type f -exec cp other.so '{}' ';'",
 	    dir);
+	/* By name and checksum: beside, hidden, below a root, and spoilt. */
+	run("cd '%s' && objcopy --add-gnu-debuglink=a.debug stripped.so l.so "
+	    "&& mkdir -p by hid/.debug low spoilt 'below%s/low' "
+	    "&& for d in by hid low spoilt; do cp l.so $d/linked.so; done "
+	    "&& cp a.debug by && cp a.debug hid/.debug "
+	    "&& cp a.debug 'below%s/low' && cp a.debug spoilt "
+	    "&& echo >> spoilt/a.debug",
+	    dir, dir, dir);
 	return 0;
 }
 
@@ -196,6 +204,29 @@ static void test_separate_debug_file(void **state)
 	snprintf(root, sizeof(root), "%s", in_dir("root"));
 	open_image(&o, in_dir("stripped.so"), root);
 	check_full(&o);
+	close_image(&o);
+}
+
+static void test_debuglink(void **state)
+{
+	static const char *const good[] = {"by", "hid", "low"};
+	struct opened o;
+	char root[128], path[32];
+	struct pyro_symbol s;
+	uint64_t lo, size;
+
+	(void)state;
+	snprintf(root, sizeof(root), "%s", in_dir("below"));
+	for (size_t i = 0; i < PYRO_COUNT_OF(good); i++) {
+		snprintf(path, sizeof(path), "%s/linked.so", good[i]);
+		open_image(&o, in_dir(path), root);
+		check_full(&o);
+		close_image(&o);
+	}
+	/* Another file of that name is not believed. */
+	open_image(&o, in_dir("spoilt/linked.so"), root);
+	assert_true(lookup(in_dir("full.so"), "hidden", &lo, &size));
+	assert_false(pyro_symbols_find(o.symbols, lo, &s));
 	close_image(&o);
 }
 
@@ -353,6 +384,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_full),
 		cmocka_unit_test(test_separate_debug_file),
+		cmocka_unit_test(test_debuglink),
 		cmocka_unit_test(test_stripped),
 		cmocka_unit_test(test_system_libraries),
 		cmocka_unit_test(test_memory),

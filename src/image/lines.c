@@ -226,8 +226,8 @@ static int open_debug(struct batch *b)
 
 	if (!pyro_elf_section(elf, ".debug_info")) {
 		pyro_elf_build_id(elf, &id);
-		if (pyro_debug_file_open(&id, l->debug_root, &b->debug_elf) !=
-		    0)
+		if (pyro_debug_file_open(elf, &id, l->debug_root,
+					 &b->debug_elf) != 0)
 			return -ENOENT;
 		elf = &b->debug_elf;
 		if (!pyro_elf_section(elf, ".debug_info"))

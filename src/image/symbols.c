@@ -7,13 +7,10 @@
 #include "image/symbols.h"
 
 #include <errno.h>
-#include <fcntl.h>
-#include <stdio.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "base/buf.h"
-#include "base/os.h"
+#include "image/debug_file.h"
 #include "image/sort.h"
 #include "image/symbols_table.h"
 
@@ -238,43 +235,6 @@ static int make_symbols(struct pyro_symbols *s, const struct candidates *c)
 	return err;
 }
 
-/* Open the separate debug file of a build ID. The descriptor is elf->fd. */
-static int open_debug_file(const struct pyro_build_id *id, const char *root,
-			   struct pyro_elf *elf)
-{
-	char path[4096];
-	size_t len =
-		(size_t)snprintf(path, sizeof(path), "%s/.build-id/", root);
-	struct pyro_build_id found;
-
-	if (root[0] == '\0' || id->len < 2 ||
-	    len + 2 * (size_t)id->len + sizeof("/.debug") > sizeof(path))
-		return -ENOENT;
-	for (size_t i = 0; i < id->len; i++)
-		len += (size_t)snprintf(path + len, sizeof(path) - len,
-					i == 1 ? "/%02x" : "%02x",
-					id->bytes[i]);
-	memcpy(path + len, ".debug", sizeof(".debug"));
-
-	int fd = pyro_fd_high(
-		open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK));
-
-	if (fd < 0)
-		return -ENOENT;
-
-	int err = pyro_elf_open_file(elf, fd);
-
-	if (!err) {
-		pyro_elf_build_id(elf, &found);
-		if (found.len == id->len &&
-		    memcmp(found.bytes, id->bytes, id->len) == 0)
-			return 0;
-		pyro_elf_close(elf);
-	}
-	close(fd);
-	return -ENOENT;
-}
-
 struct sources {
 	struct pyro_elf debug;
 	bool has_debug;
@@ -288,7 +248,7 @@ static int read_sources(struct sources *from, const struct pyro_elf *elf,
 	int err = pyro_symtab_read(&from->full, elf, SHT_SYMTAB);
 
 	if (err && err != -ENOMEM && debug_root &&
-	    open_debug_file(id, debug_root, &from->debug) == 0) {
+	    pyro_debug_file_open(elf, id, debug_root, &from->debug) == 0) {
 		from->has_debug = true;
 		err = pyro_symtab_read(&from->full, &from->debug, SHT_SYMTAB);
 	}
@@ -304,10 +264,8 @@ static void close_sources(struct sources *from)
 {
 	pyro_symtab_free(&from->full);
 	pyro_symtab_free(&from->dynamic);
-	if (from->has_debug) {
-		close(from->debug.fd);
-		pyro_elf_close(&from->debug);
-	}
+	if (from->has_debug)
+		pyro_debug_file_close(&from->debug);
 }
 
 int pyro_symbols_open(const struct pyro_elf *elf,

@@ -13,7 +13,7 @@ struct pyro_symbol {
 };
 
 /* Function symbols of an image: .symtab, else the .symtab of a separate debug
- * file found by build ID below debug_root (usually "/usr/lib/debug"), else
+ * file (debug_file.h; debug_root is usually "/usr/lib/debug"), else
  * .dynsym; tables are joined where both exist (.dynsym adds what .symtab
  * lacks). An image without symbols gives an empty table, not an error.
  * Returns owned (pyro_symbols_free) in *out; 0 or -errno. */
