@@ -21,6 +21,7 @@
 #include "base/on.h"
 #include "base/os.h"
 #include "base/slots.h"
+#include "base/syscall.h"
 #include "source/cpu.h"
 #include "source/hook.h"
 #include "source/id_hook.h"
@@ -34,6 +35,9 @@
 #define CHILD_AGE_NS (100 * PYRO_NS_PER_MS)
 #define RETRY_NS PYRO_NS_PER_SEC
 #define PAUSE_NS PYRO_NS_PER_SEC
+/* How far up the stack a signal's frame is looked for without unwinding. */
+#define STACK_SEEN ((uintptr_t)64 << 10)
+#define SA_RESTORER_FLAG 0x04000000 /* asm/signal.h */
 #define FORK_WAIT_NS (5 * PYRO_NS_PER_MS)
 
 static bool is_running(void)
@@ -125,8 +129,44 @@ void pyro_lifecycle_revive(void)
 	pyro_mutex_unlock(&s->lock);
 }
 
+/* Where libc's signal handlers return to, if the program has any; else 0. The
+ * kernel's struct: libc's hides it. */
+static uintptr_t find_restorer(void)
+{
+	struct {
+		uintptr_t handler, flags, restorer, mask;
+	} action;
+
+	for (int sig = 1; sig < NSIG; sig++)
+		if (pyro_syscall4(SYS_rt_sigaction, sig, 0, (long)&action,
+				  sizeof(action.mask)) == 0 &&
+		    action.handler > (uintptr_t)SIG_IGN &&
+		    (action.flags & SA_RESTORER_FLAG) && action.restorer)
+			return action.restorer;
+	return 0;
+}
+
+/* Is that on the stack, from sp on? Perhaps as what some frame left behind: then
+ * this is taken for a handler, once. */
+static bool has_restorer(uintptr_t sp)
+{
+	uintptr_t restorer = find_restorer();
+	uintptr_t words[64];
+
+	for (uintptr_t at = sp; restorer && at < sp + STACK_SEEN;
+	     at += sizeof(words)) {
+		if (!pyro_read_memory((const void *)at, words, sizeof(words)))
+			break;
+		for (size_t i = 0; i < PYRO_COUNT_OF(words); i++)
+			if (words[i] == restorer)
+				return true;
+	}
+	return false;
+}
+
 /* A program's signal handler may call read() and the like, but starting a
- * thread there is not safe. */
+ * thread there is not safe. A child that was forked before the first tables were
+ * built, or that runs code without any, cannot be walked to its end. */
 static bool in_signal_handler(void)
 {
 	struct pyro_regs regs = {0};
@@ -136,7 +176,8 @@ static bool in_signal_handler(void)
 	PYRO_REGS_HERE(&regs);
 	pyro_unwind_regs(pyro_modules_current(), &regs,
 			 (struct pyro_stack){0, 0}, pc, PYRO_DEPTH_MAX, &walk);
-	return walk.signal_frame;
+	return walk.signal_frame ||
+	       (walk.stop != PYRO_STOP_END && has_restorer(regs.sp));
 }
 
 /* From a hooked call, in a process that is not fully on. */

@@ -43,6 +43,8 @@ for how in linked preloaded; do
 	done
 	run $how "$forks" handler
 	succeeded "a child's handler calls read, $how"
+	run $how "$forks" early-handler
+	succeeded "an early child's handler calls read, $how"
 
 	run $how "$forks" fork-child
 	succeeded "pyroscope_fork_child, $how"

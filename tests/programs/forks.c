@@ -325,10 +325,8 @@ static int read_in_handler(void)
 	return 0;
 }
 
-static void mode_handler(void)
+static void child_with_handler(void)
 {
-	in_parent(0.1);
-
 	pid_t pid = fork();
 
 	if (pid == 0) {
@@ -336,6 +334,18 @@ static void mode_handler(void)
 		exit(read_in_handler());
 	}
 	check("read in a handler", 0, wait_for(pid));
+}
+
+static void mode_handler(void)
+{
+	in_parent(0.1);
+	child_with_handler();
+}
+
+/* Before there are tables to unwind by. */
+static void mode_early_handler(void)
+{
+	child_with_handler();
 }
 
 /* A worker that says itself that it wants to be profiled. */
@@ -444,6 +454,7 @@ static const struct {
 	{"_Fork", mode_underscore_fork},
 	{"clone", mode_clone},
 	{"handler", mode_handler},
+	{"early-handler", mode_early_handler},
 	{"fork-child", mode_fork_child},
 	{"calls", mode_calls},
 	{"generations", mode_generations},
