@@ -135,7 +135,7 @@ static uintptr_t find_restorer(void)
 {
 	struct {
 		uintptr_t handler, flags, restorer, mask;
-	} action;
+	} action = {0};
 
 	for (int sig = 1; sig < NSIG; sig++)
 		if (pyro_syscall4(SYS_rt_sigaction, sig, 0, (long)&action,

@@ -124,7 +124,10 @@ static int code_rows(struct pyro_cfi_holes *h, uint64_t lo, size_t len,
 		return 0;
 	}
 	h->bytes += len;
-	if (len > SMALL_MAX && !h->has_starts)
+
+	bool is_large = len > SMALL_MAX;
+
+	if (is_large && !h->has_starts)
 		err = read_starts(h);
 	if (!err) {
 		struct pyro_synth_code code = {
@@ -132,11 +135,11 @@ static int code_rows(struct pyro_cfi_holes *h, uint64_t lo, size_t len,
 			.lo = lo,
 			.len = len,
 			.start = h->start.at,
-			.start_count = h->start.count,
+			.start_count = is_large ? h->start.count : 0,
 			.local = h->local.at,
-			.local_count = h->local.count,
+			.local_count = is_large ? h->local.count : 0,
 			.maybe = h->maybe.at,
-			.maybe_count = h->maybe.count,
+			.maybe_count = is_large ? h->maybe.count : 0,
 			.entry = h->elf->ehdr.e_entry,
 			.is_absolute = h->elf->ehdr.e_type == ET_EXEC,
 			.is_code = is_code,

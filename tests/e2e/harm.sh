@@ -9,30 +9,30 @@ harm=$programs/harm
 for how in linked preloaded; do
 	run $how "$harm" errno 1
 	succeeded "errno, $how"
-	sampled "errno, $how" 70 keep_errno
+	sampled "errno, $how" 50 keep_errno
 
 	run $how "$harm" eintr 2
 	succeeded "no EINTR, $how"
-	sampled "no EINTR, $how" 50
+	sampled "no EINTR, $how" 35
 
 	run $how "$harm" handlers-before 1
 	# Preloaded, the library was there first: as if they were taken later.
 	if [ $how = linked ]; then
 		succeeded "handlers of the program's own, $how"
-		sampled "handlers of the program's own, $how" 80
+		sampled "handlers of the program's own, $how" 60
 	fi
 
 	run $how "$harm" handlers-after 1
 	succeeded "handlers taken later, $how" 1
-	sampled "handlers taken later, $how" 55
+	sampled "handlers taken later, $how" 40
 
 	run $how "$harm" reset-signals 1
 	succeeded "all signals reset, $how" -
-	sampled "all signals reset, $how" 55
+	sampled "all signals reset, $how" 40
 
 	run $how "$harm" blocked-threads 1
 	succeeded "threads with all signals blocked, $how"
-	sampled "threads with all signals blocked, $how" 70 burn_blocked
+	sampled "threads with all signals blocked, $how" 50 burn_blocked
 done
 
 ## Limits, as a user of their own: queued signals count for the user
@@ -71,17 +71,17 @@ for how in linked preloaded; do
 
 	run $how "$harm" small-altstack 1
 	succeeded "small alternate stacks, $how"
-	sampled "small alternate stacks, $how" 40 on_small_stack
+	sampled "small alternate stacks, $how" 30 on_small_stack
 done
 as_user=()
 run linked "$harm" locked 1
 succeeded "mlockall"
-sampled "mlockall" 70
+sampled "mlockall" 50
 for left in 0 16 256 600 1000 1500 2000 3000 5000 9000 20000 50000; do
 	run linked "$harm" address-space $left
 	# Too little for the library is one line, at most; for a profile, too.
 	succeeded "$left KiB of address space" -
 	[ "$(wc -l <err)" -le 1 ] || fail "$left KiB: $(cat err)"
 done
-sampled "50000 KiB of address space" 50
+sampled "50000 KiB of address space" 35
 finish
