@@ -16,6 +16,7 @@
 #include <stdatomic.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/syscall.h>
 
 #include "base/os.h"
@@ -607,6 +608,82 @@ static void test_coroutine(void **state)
 	pyro_pages_free(pages, size);
 }
 
+/* --- code that is in no object --- */
+
+#if defined(__x86_64__)
+static struct {
+	uint64_t pc[DEPTH];
+	size_t depth;
+	struct pyro_walk walk;
+} jit;
+
+__attribute__((noinline)) static void walk_here(void)
+{
+	struct pyro_regs regs = {0};
+
+	PYRO_REGS_HERE(&regs);
+	jit.depth = pyro_unwind_regs(pyro_modules_current(), &regs,
+				     pyro_stack_of_main(), jit.pc, DEPTH,
+				     &jit.walk);
+}
+
+/* Run code in a page of its own, which calls walk_here(); returns the page. */
+__attribute__((noinline)) static uintptr_t run_written(const void *code,
+						       size_t len)
+{
+	unsigned char *page = mmap(NULL, 4096, PROT_READ | PROT_WRITE,
+				   MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	void (*call)(void (*)(void)) = NULL;
+
+	assert_true(page != MAP_FAILED);
+	memcpy(page, code, len);
+	assert_int_equal(mprotect(page, 4096, PROT_READ | PROT_EXEC), 0);
+	memcpy(&call, &page, sizeof(call));
+	jit.depth = 0;
+	call(walk_here);
+	munmap(page, 4096);
+	return (uintptr_t)page;
+}
+
+static void test_written_code(void **state)
+{
+	/* Two frames with frame pointers, the second of them called by the
+	 * first. */
+	static const unsigned char framed[] = {
+		0x55, 0x48, 0x89, 0xe5, 0xe8, 0x02, 0x00, 0x00, 0x00, /* call */
+		0x5d, 0xc3,                                           /* ret */
+		0x55, 0x48, 0x89, 0xe5, 0xff, 0xd7, 0x5d, 0xc3,
+	};
+	/* push rbp; sub rsp, 32; mov ebp, 0x123450; call rdi; .. */
+	static const unsigned char frameless[] = {
+		0x55, 0x48, 0x83, 0xec, 0x20, 0xbd, 0x50, 0x34, 0x12,
+		0x00, 0xff, 0xd7, 0x48, 0x83, 0xc4, 0x20, 0x5d, 0xc3,
+	};
+	uintptr_t page;
+
+	(void)state;
+	assert_int_equal(pyro_modules_refresh(modules) >= 0, 1);
+	page = run_written(framed, sizeof(framed));
+	assert_int_equal(jit.walk.stop, PYRO_STOP_END);
+	assert_true(jit.depth > 5);
+	assert_int_equal(jit.pc[1], page + 16);
+	assert_int_equal(jit.pc[2], page + 8);
+	assert_string_equal(name_of(jit.pc[3]), "run_written");
+	assert_string_equal(name_of(jit.pc[4]), "test_written_code");
+
+	/* What called it nobody can tell. */
+	page = run_written(frameless, sizeof(frameless));
+	assert_int_equal(jit.walk.stop, PYRO_STOP_UNMAPPED);
+	assert_int_equal(jit.depth, 2);
+	assert_int_equal(jit.pc[1], page + 11);
+}
+#else
+static void test_written_code(void **state)
+{
+	(void)state; /* the bytes are x86_64's */
+}
+#endif
+
 /* Real registers with one of them off by a little, on the real stack. */
 static uint64_t near_left;
 
@@ -676,6 +753,7 @@ int main(void)
 #endif
 		cmocka_unit_test(test_signal_frames),
 		cmocka_unit_test(test_coroutine),
+		cmocka_unit_test(test_written_code),
 		cmocka_unit_test(test_nearly_right_registers),
 	};
 

@@ -323,6 +323,18 @@ static void test_realigned(void **state)
 /* A stack is complete where the CFI says so, and nowhere else. */
 static void test_ends(void **state)
 {
+	/* Calls of each length; and what only looks like one. */
+	static const unsigned char code[][8] = {
+		{0, 0, 0, 0xe8, 1, 2, 3, 4},       /* call rel32 */
+		{0, 0, 0, 0, 0, 0, 0xff, 0xd0},    /* call rax */
+		{0, 0, 0, 0, 0, 0x41, 0xff, 0xd3}, /* call r11 */
+		{0, 0, 0, 0, 0, 0xff, 0x50, 8},    /* call [rax + 8] */
+		{0, 0, 0, 0, 0xff, 0x54, 0x24, 8}, /* call [rsp + 8] */
+		{0, 0, 0xff, 0x15, 1, 2, 3, 4},    /* call [rip + disp32] */
+		{0, 0xff, 0x94, 0xc4, 1, 2, 3, 4}, /* call [rsp + 8 rax + ..] */
+	};
+	static const unsigned char jump[8] = {0, 0, 0, 0xe9, 1, 2, 0xff, 0xe0};
+
 	(void)state;
 	set_rule(RULE(.cfa = PYRO_CFA_BAD));
 	set_pc_sp(AT_START, 3);
@@ -332,8 +344,16 @@ static void test_ends(void **state)
 	set_pc_sp(AT_GAP, 3);
 	CHECK(PYRO_STOP_GAP, AT_GAP);
 	set_pc_sp(AT_PLAIN, 3);
-	word[4] = TEXT + TEXT_BYTES + 9;
-	CHECK(PYRO_STOP_UNMAPPED, AT_PLAIN, TEXT_BYTES + 8);
+	for (size_t i = 0; i < PYRO_COUNT_OF(code); i++) {
+		word[4] = (uintptr_t)(code[i] + 8);
+		CHECK(PYRO_STOP_UNMAPPED, AT_PLAIN, word[4] - 1 - TEXT);
+	}
+	word[4] = (uintptr_t)(jump + 8);
+	CHECK(PYRO_STOP_GAP, AT_PLAIN);
+	word[4] = TEXT + TEXT_BYTES + 9; /* not even memory */
+	CHECK(PYRO_STOP_GAP, AT_PLAIN);
+	word[4] = 3;
+	CHECK(PYRO_STOP_GAP, AT_PLAIN);
 	/* A leaf without CFI: what is on the stack leads to code. */
 	set_pc_sp(AT_GAP, 3);
 	word[3] = TEXT + AT_START + 8;

@@ -247,8 +247,8 @@ PYROSCOPE_API void pyroscope_fork_child(void);
  * makecontext().
  *
  * Stacks on it are then walked like those of threads. Without, they are walked
- * too, but the kernel is asked for each page before it is read, some 0.1 us
- * each, and for 64 pages at the most: what is deeper is [truncated].
+ * too, but the kernel copies them, 256 bytes at a time, some 1 us each, and 192
+ * times at the most: what is deeper is [truncated].
  *
  * [stack, stack + size) has to stay mapped and readable until it is taken back,
  * which must be done before it is unmapped or freed. At most 4096 are known at a

@@ -32,6 +32,17 @@ static inline int pyro_greg_index(unsigned dwarf)
 #define PYRO_DWARF_RBX 19 /* never named by a rule here */
 #define PYRO_DWARF_LR 30
 
+/* Do the 8 bytes before a return address end in a call: bl, blr, or one of the
+ * four that check the address first. */
+static inline bool pyro_ends_in_call(uint64_t bytes)
+{
+	uint32_t insn = (uint32_t)(bytes >> 32);
+
+	return (insn & 0xfc000000) == 0x94000000 ||
+	       (insn & 0xfffffc1f) == 0xd63f0000 ||
+	       (insn & 0xfefff800) == 0xd63f0800;
+}
+
 /* hint #7 is xpaclri: strips a pointer-authentication code from x30, and is a
  * no-op on processors without the extension. On another processor, where a test
  * walks an aarch64 program's stack: what is above its 48 bits of addresses. */

@@ -40,6 +40,18 @@ static inline int pyro_greg_index(unsigned dwarf)
 #define PYRO_DWARF_VOLATILE 0xf37u
 #define PYRO_DWARF_LR 16 /* there is none: the pc's own number */
 
+/* Do the 8 bytes before a return address, the last one highest, end in a call:
+ * e8 and 4 bytes, or ff /2 and at most 5 that say where. */
+static inline bool pyro_ends_in_call(uint64_t bytes)
+{
+	if ((uint8_t)(bytes >> 24) == 0xe8)
+		return true;
+	for (int len = 2; len <= 7; len++)
+		if ((bytes >> (64 - 8 * len) & 0x38ff) == 0x10ff)
+			return true;
+	return false;
+}
+
 static inline uintptr_t pyro_strip_return_address(uintptr_t ra)
 {
 	return ra;

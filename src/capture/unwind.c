@@ -9,31 +9,67 @@
  *   - memory is read at or above sp only: what lies below has been popped. An
  *     interrupted frame may have its red zone read, if the kernel says that it
  *     can be: with an alternate stack it may be unmapped;
- *   - a word is loaded plainly only inside the thread's known stack; elsewhere
- *     the kernel is asked for each page first (rt_sigprocmask copies the new
- *     set before it looks at `how`: EFAULT is unreadable, EINVAL readable).
+ *   - a word is loaded plainly only inside the thread's known stack, and in the
+ *     page of its sp; elsewhere the kernel copies 256 bytes at a time. To ask
+ *     whether a page can be read and then to read it is not enough: what lies
+ *     behind an unknown stack is another thread's, which unmaps it between.
  * What a return address led to is remembered in the snapshot: a search in the
  * tables costs some ten cache lines, the memo one. The leaf's address is hardly
  * ever the same and is not.
  * Return addresses are looked up minus one, so that a call that never returns,
- * at the very end of its function, finds its own function. */
+ * at the very end of its function, finds its own function. One that is in no
+ * object has to stand behind a call, as in code made at run time: else it is
+ * something else that lay on the stack. */
 #include "capture/unwind.h"
 
 #include <errno.h>
+#include <sys/uio.h>
 
 #include "base/syscall.h"
 #include "capture/ranges.h"
 
-/* How the walked stack is read, and how the kernel is asked whether it can be:
- * a test that walks another process's stack reads it otherwise. */
+#define PAGE_MASK (~(uintptr_t)4095)
+/* Copies that one walk may make, some microsecond each. */
+#define READS_MAX 192
+#define CHUNK_WORDS 32
+#define CHUNK_BYTES (CHUNK_WORDS * sizeof(uint64_t))
+#define NO_CHUNK 1 /* the address of none */
+/* What the kernel writes for a signal is smaller, with AMX's registers, too. */
+#define SIGNAL_FRAME_MAX 16384
+
+/* How the walked stack is read, plainly and where that might fault: a test that
+ * walks another process's stack reads it otherwise. */
 #ifndef PYRO_WALK_LOAD
 #define PYRO_WALK_LOAD(addr) (*(const volatile uintptr_t *)(addr))
-#define PYRO_WALK_READABLE(addr) \
-	(pyro_syscall4(SYS_rt_sigprocmask, -1, (long)(addr), 0, 8) == -EINVAL)
-#endif
+#define PYRO_WALK_COPY(to, addr, len) copy_memory(to, addr, len)
 
-#define PAGE_MASK (~(uintptr_t)4095)
-#define PROBES_MAX 64
+/* rt_sigprocmask copies the new set before it looks at `how`: EFAULT tells that
+ * it cannot be read. */
+static bool copy_after_asking(uint64_t *to, uintptr_t addr, size_t len)
+{
+	if (pyro_syscall4(SYS_rt_sigprocmask, -1, (long)addr, 0, 8) != -EINVAL)
+		return false;
+	for (size_t i = 0; i < len / sizeof(*to); i++)
+		to[i] = PYRO_WALK_LOAD(addr + i * sizeof(*to));
+	return true;
+}
+
+/* All of it within one page. */
+static bool copy_memory(uint64_t *to, uintptr_t addr, size_t len)
+{
+	struct iovec local = {to, len};
+	/* NOLINTNEXTLINE(performance-no-int-to-ptr): any address */
+	struct iovec remote = {(void *)addr, len};
+	long pid = pyro_syscall4(SYS_getpid, 0, 0, 0, 0);
+	long got = pyro_syscall6(SYS_process_vm_readv, pid, (long)&local, 1,
+				 (long)&remote, 1, 0);
+
+	/* A filter of system calls, or an emulator. */
+	if (got == -ENOSYS || got == -EPERM)
+		return copy_after_asking(to, addr, len);
+	return got == (long)len;
+}
+#endif
 
 const char *pyro_stop_name(enum pyro_stop stop)
 {
@@ -53,24 +89,47 @@ struct walker {
 	/* All general registers of the frame that was interrupted last; 0 if
 	 * they are not known. */
 	uintptr_t gregs;
-	uintptr_t probed; /* page that was found readable last */
-	unsigned probes;
+	uintptr_t own_page; /* surely mapped, and nobody else's */
+	/* Copied last, from chunk_at; NULL: no room. */
+	uint64_t *chunk;
+	uintptr_t chunk_at;
+	unsigned reads;
 	bool interrupted; /* pc is the next instruction, not after a call */
 	bool lost_fp, lost_rbx;
+	bool nowhere; /* pc is no return address, and no frame */
 };
 
-static bool readable(struct walker *w, uintptr_t addr)
+/* A word that may be anybody's, or nobody's. */
+static bool fetch(struct walker *w, uintptr_t addr, uintptr_t *value)
 {
-	uintptr_t page = addr & PAGE_MASK;
+	uintptr_t at = addr & ~(CHUNK_BYTES - 1);
 
-	if (page == w->probed)
+	if ((addr & PAGE_MASK) == w->own_page) {
+		*value = PYRO_WALK_LOAD(addr);
 		return true;
-	if (++w->probes > PROBES_MAX)
-		return false;
-	if (!PYRO_WALK_READABLE(addr))
-		return false;
-	w->probed = page;
+	}
+	if (at != w->chunk_at || !w->chunk) {
+		if (++w->reads > READS_MAX)
+			return false;
+		if (!w->chunk)
+			return PYRO_WALK_COPY(value, addr, sizeof(*value));
+		w->chunk_at = NO_CHUNK;
+		if (!PYRO_WALK_COPY(w->chunk, at, CHUNK_BYTES))
+			return false;
+		w->chunk_at = at;
+	}
+	*value = w->chunk[(addr - at) / sizeof(*w->chunk)];
 	return true;
+}
+
+/* Chunks are kept behind the frames, as long as there is room. */
+static void make_room(struct walker *w, uint64_t *pc, size_t depth, size_t max)
+{
+	bool fits = max >= CHUNK_WORDS && depth < max - CHUNK_WORDS;
+
+	w->chunk = fits ? pc + (max - CHUNK_WORDS) : NULL;
+	if (!fits)
+		w->chunk_at = NO_CHUNK;
 }
 
 /* A word of the stack at or above sp, or in the red zone. */
@@ -79,16 +138,14 @@ static bool load(struct walker *w, uintptr_t addr, uintptr_t *value)
 	if (addr % sizeof(uintptr_t) != 0)
 		return false;
 	if (addr < w->regs.sp) {
-		if (!w->interrupted || w->regs.sp - addr > PYRO_RED_ZONE ||
-		    !readable(w, addr))
-			return false;
-	} else if (w->regs.sp >= w->stack.lo && addr < w->stack.hi &&
-		   w->regs.sp < w->stack.hi) {
-		if (w->stack.hi - addr < sizeof(uintptr_t))
-			return false;
-	} else if (!readable(w, addr)) {
-		return false;
+		return w->interrupted && w->regs.sp - addr <= PYRO_RED_ZONE &&
+		       fetch(w, addr, value);
 	}
+	if (w->regs.sp < w->stack.lo || w->regs.sp >= w->stack.hi ||
+	    addr >= w->stack.hi)
+		return fetch(w, addr, value);
+	if (w->stack.hi - addr < sizeof(uintptr_t))
+		return false;
 	*value = PYRO_WALK_LOAD(addr);
 	return true;
 }
@@ -101,12 +158,7 @@ static bool greg(struct walker *w, unsigned dwarf, uintptr_t *value)
 	if (!w->gregs || index < 0)
 		return false;
 
-	uintptr_t addr = w->gregs + (uintptr_t)index * sizeof(uintptr_t);
-
-	if (!readable(w, addr))
-		return false;
-	*value = PYRO_WALK_LOAD(addr);
-	return true;
+	return fetch(w, w->gregs + (uintptr_t)index * sizeof(uintptr_t), value);
 }
 
 /* The return address in a register: the called function's own from the first
@@ -150,6 +202,29 @@ static bool is_code(const struct walker *w, uintptr_t pc)
 	return pyro_snapshot_find(w->snapshot, pc) != NULL;
 }
 
+/* Does a call end there? Asked where no object is known, too. */
+static bool follows_call(struct walker *w, uintptr_t ra)
+{
+	uintptr_t word = (ra - 8) & ~(uintptr_t)7, low, high = 0;
+	unsigned bits = 8 * (unsigned)(ra % 8);
+
+	if (ra < 2 * sizeof(word) || !fetch(w, word, &low) ||
+	    (bits && !fetch(w, word + 8, &high)))
+		return false;
+
+	uint64_t bytes = low >> bits;
+
+	if (bits)
+		bytes |= (uint64_t)high << (64 - bits);
+	return pyro_ends_in_call(bytes);
+}
+
+/* The kernel is asked only where no object is known. */
+static bool is_return_address(struct walker *w, uintptr_t ra)
+{
+	return is_code(w, ra - 1) || follows_call(w, ra);
+}
+
 static void enter_caller(struct walker *w, uintptr_t pc, uintptr_t cfa)
 {
 	w->regs.pc = pc;
@@ -180,13 +255,14 @@ static bool step_from_leaf(struct walker *w)
 			return false;
 		cfa += sizeof(uintptr_t);
 	}
-	if (!is_code(w, ra - 1))
+	if (!is_return_address(w, ra))
 		return false;
 	enter_caller(w, ra, cfa + (pushed_by_plt(w) ? 2 * sizeof(ra) : 0));
 	return true;
 }
 
-/* Without CFI: a leaf, or a frame pointer, if what they lead to is code. */
+/* Without CFI: a leaf, or a frame pointer, if what they lead to is code. Code
+ * made at run time may so call its like. */
 static enum pyro_stop step_without_cfi(struct walker *w, enum pyro_stop reason)
 {
 	uintptr_t ra, fp;
@@ -198,7 +274,8 @@ static enum pyro_stop step_without_cfi(struct walker *w, enum pyro_stop reason)
 	    !load(w, w->regs.fp, &fp))
 		return reason;
 	ra = pyro_strip_return_address(ra);
-	if (!is_code(w, ra - 1) || fp <= w->regs.fp)
+	/* A caller without frame pointer has anything in that register. */
+	if (fp > w->regs.fp ? !is_return_address(w, ra) : !follows_call(w, ra))
 		return reason;
 	enter_caller(w, ra, w->regs.fp + 2 * sizeof(uintptr_t));
 	w->regs.fp = fp;
@@ -427,10 +504,10 @@ static bool at_trampoline(struct walker *w)
 	if (code[0] == 0 || w->interrupted || pc % 4 != 0)
 		return false;
 	for (size_t i = 0; i < PYRO_COUNT_OF(code); i++) {
-		uintptr_t at = pc + i * sizeof(*code);
+		uintptr_t at = pc + i * sizeof(*code), word;
 
-		if (!readable(w, at) ||
-		    *(const volatile uint32_t *)at != code[i])
+		if (!fetch(w, at & ~(uintptr_t)7, &word) ||
+		    (uint32_t)(word >> 8 * (at % 8)) != code[i])
 			return false;
 	}
 	return true;
@@ -458,6 +535,10 @@ static enum pyro_stop step(struct walker *w, struct pyro_walk *walk, bool *done)
 
 	if ((!rule || rule->cfa == PYRO_CFA_GAP) && at_trampoline(w))
 		return step_from_signal(w, walk);
+	if (!map && !w->interrupted && !follows_call(w, w->regs.pc)) {
+		w->nowhere = true;
+		return PYRO_STOP_GAP;
+	}
 	if (!rule || rule->cfa == PYRO_CFA_GAP)
 		return step_without_cfi(w, map ? PYRO_STOP_GAP
 					       : PYRO_STOP_UNMAPPED);
@@ -568,31 +649,43 @@ static size_t walk_all(struct walker *w, uint64_t *pc, size_t max,
 			walk->stop = PYRO_STOP_DEPTH;
 			return depth;
 		}
-		/* What a coroutine's first function would return to. */
-		if (w->regs.pc == 0 && !w->interrupted) {
-			walk->stop = PYRO_STOP_GAP;
-			return depth;
-		}
+		make_room(w, pc, depth + 1, max);
 		pc[depth++] = w->regs.pc - (w->interrupted ? 0 : 1);
 		walk->stop = step(w, walk, &done);
 		if (done || walk->stop != PYRO_STOP_END)
-			return depth;
+			return depth - (w->nowhere ? 1 : 0);
 	}
+}
+
+/* Below sp lies what this walk itself stands on: that page is no other's. */
+static void trust_page(struct walker *w, uintptr_t below)
+{
+	uintptr_t sp = w->regs.sp;
+
+	w->own_page = sp > below && sp - below < SIGNAL_FRAME_MAX
+			      ? (sp - 1) & PAGE_MASK
+			      : NO_CHUNK;
 }
 
 size_t pyro_unwind_signal(const struct pyro_snapshot *snapshot,
 			  const ucontext_t *context, struct pyro_stack stack,
 			  uint64_t *pc, size_t max, struct pyro_walk *walk)
 {
-	struct walker w = {.snapshot = snapshot, .own = stack};
+	uintptr_t gregs = (uintptr_t)context + PYRO_UCONTEXT_GREGS;
+	struct walker w = {
+		.snapshot = snapshot,
+		.own = stack,
+		.own_page = gregs & PAGE_MASK, /* the kernel has just written */
+	};
 
-	/* The kernel has just written it. */
-	w.probed = ((uintptr_t)context + PYRO_UCONTEXT_GREGS) & PAGE_MASK;
-	if (!load_gregs(&w, (uintptr_t)context + PYRO_UCONTEXT_GREGS)) {
+	make_room(&w, pc, 0, max);
+	w.chunk_at = NO_CHUNK;
+	if (!load_gregs(&w, gregs)) {
 		walk->stop = PYRO_STOP_BOUNDS;
 		walk->signal_frame = false;
 		return 0;
 	}
+	trust_page(&w, gregs);
 	return walk_all(&w, pc, max, walk);
 }
 
@@ -604,9 +697,11 @@ size_t pyro_unwind_regs(const struct pyro_snapshot *snapshot,
 		.snapshot = snapshot,
 		.own = stack,
 		.regs = *regs,
+		.chunk_at = NO_CHUNK,
 		.interrupted = true,
 	};
 
 	choose_stack(&w);
+	trust_page(&w, (uintptr_t)&w);
 	return walk_all(&w, pc, max, walk);
 }

@@ -25,7 +25,7 @@ enum pyro_stop {
 const char *pyro_stop_name(enum pyro_stop stop);
 
 /* A stack whose memory from any sp in [lo, hi) up to hi is surely mapped; both
- * 0 if not known. Elsewhere each page is probed before it is read. */
+ * 0 if not known. Elsewhere the kernel copies what is read. */
 struct pyro_stack {
 	uintptr_t lo, hi;
 };

@@ -76,11 +76,18 @@ uintptr_t oracle_load(uintptr_t addr)
 	return word;
 }
 
-bool oracle_readable(uintptr_t addr)
+bool oracle_copy(uint64_t *to, uintptr_t addr, size_t len)
 {
-	uintptr_t word;
+	for (size_t i = 0; i < len / sizeof(*to); i++) {
+		uintptr_t from = addr + i * sizeof(*to), word;
 
-	return tracee_word(&o.tracee, addr & ~(uintptr_t)7, &word);
+		if (from - (uintptr_t)&o.context < sizeof(o.context))
+			word = oracle_load(from);
+		else if (!tracee_word(&o.tracee, from, &word))
+			return false;
+		to[i] = word;
+	}
+	return true;
 }
 
 static void fill_context(void)

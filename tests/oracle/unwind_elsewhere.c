@@ -4,5 +4,5 @@
 #include "tests/oracle/walk_seam.h"
 
 #define PYRO_WALK_LOAD(addr) oracle_load(addr)
-#define PYRO_WALK_READABLE(addr) oracle_readable(addr)
+#define PYRO_WALK_COPY(to, addr, len) oracle_copy(to, addr, len)
 #include "capture/unwind.c"
