@@ -2,8 +2,9 @@
 # SPDX-License-Identifier: Apache-2.0
 # soak.sh [MINUTES] - what is too long for every change: truth and the comparison
 # with perf by ten thousands of samples, walks at every instruction of more
-# programs and against gdb's and libunwind's, each fuzz target for MINUTES (5), a
-# server under load whose memory must not grow. About an hour.
+# programs and against gdb's and libunwind's, a storm of all that changes stacks
+# for twice MINUTES (5), each fuzz target for MINUTES, a server under load whose
+# memory must not grow. More than an hour.
 set -uo pipefail
 cd "$(dirname "$0")/.."
 minutes=${1:-5}
@@ -45,6 +46,25 @@ fuzz_all()
 		fuzz "$target" || status=1
 	done
 	return $status
+}
+
+# storm FOLDER: twice MINUTES of tests/e2e/storm.sh with the library built there
+storm()
+{
+	STORM_SECONDS=$((minutes * 120)) BUILD_DIR=$PWD/$1 \
+		PROGRAMS_DIR=$PWD/$1/tests/programs bash tests/e2e/storm.sh
+}
+
+# The same with a library that traps where its behaviour is undefined. Under ASan
+# and Valgrind it does not start: their stacks and signals are not the kernel's.
+storm_checked()
+{
+	local options=-fsanitize=undefined
+	options+=' -fsanitize-undefined-trap-on-error'
+	cmake -S . -B build-trap -G Ninja -DPYROSCOPE_TESTS=ON \
+		-DCMAKE_C_FLAGS="$options" >/dev/null &&
+		cmake --build build-trap --target pyroscope_shared \
+			program_storm >/dev/null && storm build-trap
 }
 
 # Private memory of a process, in KiB.
@@ -95,6 +115,8 @@ part bash tests/e2e/truth.sh
 part bash tests/e2e/perf_compare.sh
 part bash tests/e2e/oracle.sh
 part bash tests/e2e/cross.sh
+part storm build
+part storm_checked
 part flat_memory
 part fuzz_all
 [ ${#failed[@]} = 0 ] || printf 'FAIL %s\n' "${failed[@]}"
