@@ -76,13 +76,22 @@ uintptr_t oracle_load(uintptr_t addr)
 	return word;
 }
 
+/* What stands around the ucontext is copied with it, as on a stack. */
+static bool is_near_context(uintptr_t addr)
+{
+	const uintptr_t around = 256;
+
+	return addr - ((uintptr_t)&o.context - around) <
+	       sizeof(o.context) + 2 * around;
+}
+
 bool oracle_copy(uint64_t *to, uintptr_t addr, size_t len)
 {
 	for (size_t i = 0; i < len / sizeof(*to); i++) {
 		uintptr_t from = addr + i * sizeof(*to), word;
 
-		if (from - (uintptr_t)&o.context < sizeof(o.context))
-			word = oracle_load(from);
+		if (is_near_context(from))
+			word = *(const uintptr_t *)from;
 		else if (!tracee_word(&o.tracee, from, &word))
 			return false;
 		to[i] = word;
