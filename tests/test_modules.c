@@ -367,12 +367,17 @@ static void test_snapshots(void **state)
 /* What the addresses of a record belong to: seen by its walk, and now. */
 static void test_place(void **state)
 {
-	struct pyro_modules *m = pyro_modules_new(NULL);
 	const uintptr_t own = (uintptr_t)test_place;
 	const struct pyro_map *map;
 	void *address, *handle, *again;
 
 	(void)state;
+	/* It gives no library the address that another one had. */
+	if (UNDER_EMULATOR)
+		skip();
+
+	struct pyro_modules *m = pyro_modules_new(NULL);
+
 	make_plugin("a.so", 1);
 	make_plugin("b.so", 2);
 	assert_int_equal(pyro_modules_refresh(m), 1);

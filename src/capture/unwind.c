@@ -205,7 +205,7 @@ static bool is_code(const struct walker *w, uintptr_t pc)
 /* Does a call end there? Asked where no object is known, too. */
 static bool follows_call(struct walker *w, uintptr_t ra)
 {
-	uintptr_t word = (ra - 8) & ~(uintptr_t)7, low, high = 0;
+	uintptr_t word = (ra - 8) & ~(uintptr_t)7, low = 0, high = 0;
 	unsigned bits = 8 * (unsigned)(ra % 8);
 
 	if (ra < 2 * sizeof(word) || !fetch(w, word, &low) ||
