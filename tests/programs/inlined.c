@@ -11,7 +11,7 @@
 
 INLINE uint64_t innermost(uint64_t x)
 {
-	for (int i = 0; i < 100000; i++) {
+	for (int i = 0; i < 100000; i++) { /* at: innermost */
 		x ^= x << 13; /* at: innermost */
 		x ^= x >> 7;  /* at: innermost */
 		x ^= x << 17; /* at: innermost */
