@@ -12,9 +12,9 @@
 INLINE uint64_t innermost(uint64_t x)
 {
 	for (int i = 0; i < 100000; i++) { /* at: innermost */
-		x ^= x << 13; /* at: innermost */
-		x ^= x >> 7;  /* at: innermost */
-		x ^= x << 17; /* at: innermost */
+		x ^= x << 13;              /* at: innermost */
+		x ^= x >> 7;               /* at: innermost */
+		x ^= x << 17;              /* at: innermost */
 		__asm__ volatile("" : "+r"(x));
 	}
 	return x;
