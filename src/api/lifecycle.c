@@ -12,8 +12,10 @@
 #include <errno.h>
 #include <pthread.h>
 #include <signal.h>
+#include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
+#include <ucontext.h>
 #include <unistd.h>
 
 #include "api/session.h"
@@ -38,6 +40,9 @@
 /* How far up the stack a signal's frame is looked for without unwinding. */
 #define STACK_SEEN ((uintptr_t)64 << 10)
 #define SA_RESTORER_FLAG 0x04000000 /* asm/signal.h */
+/* x86_64: an index into the ucontext's registers, and what user code has there. */
+#define CSGSFS 18
+#define USER_CS 0x33
 #define FORK_WAIT_NS (5 * PYRO_NS_PER_MS)
 
 static bool is_running(void)
@@ -129,36 +134,66 @@ void pyro_lifecycle_revive(void)
 	pyro_mutex_unlock(&s->lock);
 }
 
-/* Where libc's signal handlers return to, if the program has any; else 0. The
- * kernel's struct: libc's hides it. */
-static uintptr_t find_restorer(void)
+/* What the program's signal handlers have in common. */
+struct handlers {
+	uintptr_t
+		restorer; /* where libc lets them return to; 0: there are none */
+	bool nodefer;     /* one runs with its own signal not blocked */
+};
+
+/* The kernel's struct: libc's hides the restorer. */
+static struct handlers find_handlers(void)
 {
 	struct {
 		uintptr_t handler, flags, restorer, mask;
 	} action = {0};
+	struct handlers found = {0};
 
-	for (int sig = 1; sig < NSIG; sig++)
+	for (int sig = 1; sig < NSIG; sig++) {
 		if (pyro_syscall4(SYS_rt_sigaction, sig, 0, (long)&action,
-				  sizeof(action.mask)) == 0 &&
-		    action.handler > (uintptr_t)SIG_IGN &&
-		    (action.flags & SA_RESTORER_FLAG) && action.restorer)
-			return action.restorer;
-	return 0;
+				  sizeof(action.mask)) != 0 ||
+		    action.handler <= (uintptr_t)SIG_IGN ||
+		    !(action.flags & SA_RESTORER_FLAG))
+			continue;
+		found.restorer = action.restorer;
+		found.nodefer |= action.flags & SA_NODEFER;
+	}
+	return found;
 }
 
-/* Is that on the stack, from sp on? Perhaps as what some frame left behind: then
- * this is taken for a handler, once. */
-static bool has_restorer(uintptr_t sp)
+/* What the kernel leaves on a stack for a handler to return to: the restorer's
+ * address, and behind it the ucontext. x86_64: aarch64 has no restorers. In one
+ * that is still to be returned from, the mask is not what it is now. */
+static bool is_signal_frame(uintptr_t at, const struct handlers *handlers)
 {
-	uintptr_t restorer = find_restorer();
+	uint64_t csgsfs, mask, mask_now;
+	uintptr_t context = at + 8;
+
+	if (!pyro_read_memory((const void *)(context + PYRO_UCONTEXT_GREGS +
+					     CSGSFS * sizeof(csgsfs)),
+			      &csgsfs, sizeof(csgsfs)) ||
+	    (uint16_t)csgsfs != USER_CS ||
+	    !pyro_read_memory(
+		    (const void *)(context + offsetof(ucontext_t, uc_sigmask)),
+		    &mask, sizeof(mask)))
+		return false;
+	pyro_syscall4(SYS_rt_sigprocmask, SIG_BLOCK, 0, (long)&mask_now,
+		      sizeof(mask_now));
+	return handlers->nodefer || mask != mask_now;
+}
+
+static bool has_signal_frame(uintptr_t sp)
+{
+	struct handlers handlers = find_handlers();
 	uintptr_t words[64];
 
-	for (uintptr_t at = sp; restorer && at < sp + STACK_SEEN;
+	for (uintptr_t at = sp; handlers.restorer && at < sp + STACK_SEEN;
 	     at += sizeof(words)) {
 		if (!pyro_read_memory((const void *)at, words, sizeof(words)))
 			break;
 		for (size_t i = 0; i < PYRO_COUNT_OF(words); i++)
-			if (words[i] == restorer)
+			if (words[i] == handlers.restorer &&
+			    is_signal_frame(at + i * sizeof(*words), &handlers))
 				return true;
 	}
 	return false;
@@ -166,8 +201,11 @@ static bool has_restorer(uintptr_t sp)
 
 /* A program's signal handler may call read() and the like, but starting a
  * thread there is not safe. A child that was forked before the first tables were
- * built, or that runs code without any, cannot be walked to its end. */
-static bool in_signal_handler(void)
+ * built, or that runs code without any, cannot be walked to its end. Its
+ * stack
+ * is looked through from the caller's frame on: what this function's own variables
+ * have not been given yet is what some earlier call left there. */
+static __attribute__((noinline)) bool in_signal_handler(void)
 {
 	struct pyro_regs regs = {0};
 	struct pyro_walk walk;
@@ -177,7 +215,8 @@ static bool in_signal_handler(void)
 	pyro_unwind_regs(pyro_modules_current(), &regs,
 			 (struct pyro_stack){0, 0}, pc, PYRO_DEPTH_MAX, &walk);
 	return walk.signal_frame ||
-	       (walk.stop != PYRO_STOP_END && has_restorer(regs.sp));
+	       (walk.stop != PYRO_STOP_END &&
+		has_signal_frame((uintptr_t)__builtin_frame_address(0)));
 }
 
 /* From a hooked call, in a process that is not fully on. */

@@ -45,6 +45,8 @@ for how in linked preloaded; do
 	succeeded "a child's handler calls read, $how"
 	run $how "$forks" early-handler
 	succeeded "an early child's handler calls read, $how"
+	run $how "$forks" early-thread
+	succeeded "an early child's thread, $how" -
 
 	run $how "$forks" fork-child
 	succeeded "pyroscope_fork_child, $how"

@@ -6,6 +6,7 @@
  * Children tell by their exit code what they saw. Exit code 0 and the line "ok"
  * if all was as it should be. Linked with the library, calls pyroscope_load();
  * preloaded, that call does nothing. */
+#include <alloca.h>
 #include <dirent.h>
 #include <errno.h>
 #include <pthread.h>
@@ -348,6 +349,61 @@ static void mode_early_handler(void)
 	child_with_handler();
 }
 
+static void *wait_for_revival(void *arg)
+{
+	double end = now() + 5;
+
+	(void)arg;
+	while (now() < end)
+		if (count_threads() == 3)
+			return NULL;
+	return "the library's thread did not come";
+}
+
+static void ignore(int sig)
+{
+	(void)sig;
+}
+
+static int start_thread(size_t deeper)
+{
+	volatile char *below = alloca(deeper + 1);
+	pthread_t thread;
+	void *problem;
+
+	below[0] = 0;
+	if (pthread_create(&thread, NULL, wait_for_revival, NULL) != 0 ||
+	    pthread_join(thread, &problem) != 0)
+		return 33;
+	return problem ? 34 : 0;
+}
+
+/* Forked before there are tables. A handler has returned, and what it left on the
+ * stack lies somewhere below. */
+static int start_thread_after_signal(size_t deeper)
+{
+	in_child(0.12);
+	signal(SIGUSR1, ignore);
+	raise(SIGUSR1);
+	return start_thread(deeper);
+}
+
+/* At once: only the first moments are early. */
+static void mode_early_thread(void)
+{
+	pid_t pid[8];
+
+	for (int i = 0; i < 8; i++) {
+		pid[i] = fork();
+		if (pid[i] == 0) {
+			alarm(30);
+			exit(start_thread_after_signal((size_t)i * 512));
+		}
+	}
+	for (int i = 0; i < 8; i++)
+		check("a thread of an early child", 0, wait_for(pid[i]));
+}
+
 /* A worker that says itself that it wants to be profiled. */
 static int ask_for_it(void)
 {
@@ -455,6 +511,7 @@ static const struct {
 	{"clone", mode_clone},
 	{"handler", mode_handler},
 	{"early-handler", mode_early_handler},
+	{"early-thread", mode_early_thread},
 	{"fork-child", mode_fork_child},
 	{"calls", mode_calls},
 	{"generations", mode_generations},
