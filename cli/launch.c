@@ -31,6 +31,9 @@ static const char exec_help[] =
 	"  --symbols HOW    names; lines: source lines and inlined functions, "
 	"too;\n"
 	"                   server: addresses. Default: names\n"
+	"  --demangle HOW   simplified: C++ and Rust names without parameters; "
+	"full;\n"
+	"                   none. Default: simplified\n"
 	"  --log-file FILE  append the library's messages; default: none are "
 	"kept\n"
 	"  --no-children    do not profile the programs that this one starts\n";
@@ -50,6 +53,9 @@ static const char record_help[] =
 	"  --symbols HOW    names; lines: source lines and inlined functions, "
 	"too;\n"
 	"                   server: addresses. Default: names\n"
+	"  --demangle HOW   simplified: C++ and Rust names without parameters; "
+	"full;\n"
+	"                   none. Default: simplified\n"
 	"  --name NAME      service name; default: the executable's name\n"
 	"  --log-file FILE  append the library's messages; default: shown at "
 	"the\n"
@@ -62,6 +68,7 @@ enum {
 	OPT_NAME,
 	OPT_RATE,
 	OPT_SYMBOLS,
+	OPT_DEMANGLE,
 	OPT_LOG,
 	OPT_ALONE
 };
@@ -71,6 +78,7 @@ static const struct option exec_options[] = {
 	{"name", required_argument, NULL, OPT_NAME},
 	{"rate", required_argument, NULL, OPT_RATE},
 	{"symbols", required_argument, NULL, OPT_SYMBOLS},
+	{"demangle", required_argument, NULL, OPT_DEMANGLE},
 	{"log-file", required_argument, NULL, OPT_LOG},
 	{"no-children", no_argument, NULL, OPT_ALONE},
 	{"help", no_argument, NULL, 'h'},
@@ -82,6 +90,7 @@ static const struct option record_options[] = {
 	{"name", required_argument, NULL, OPT_NAME},
 	{"rate", required_argument, NULL, OPT_RATE},
 	{"symbols", required_argument, NULL, OPT_SYMBOLS},
+	{"demangle", required_argument, NULL, OPT_DEMANGLE},
 	{"log-file", required_argument, NULL, OPT_LOG},
 	{"no-children", no_argument, NULL, OPT_ALONE},
 	{"quiet", no_argument, NULL, 'q'},
@@ -107,6 +116,12 @@ static bool good_symbols(const char *text)
 	       !strcmp(text, "server");
 }
 
+static bool good_demangle(const char *text)
+{
+	return !strcmp(text, "simplified") || !strcmp(text, "full") ||
+	       !strcmp(text, "none");
+}
+
 /* -1 when all is well, else the exit code. */
 static int check(char **argv, const struct pyro_launch *launch)
 {
@@ -123,6 +138,11 @@ static int check(char **argv, const struct pyro_launch *launch)
 	if (launch->symbols && !good_symbols(launch->symbols)) {
 		pyro_say("%s: --symbols is names, lines or server, not %s",
 			 argv[0], launch->symbols);
+		return PYRO_EXIT_USAGE;
+	}
+	if (launch->demangle && !good_demangle(launch->demangle)) {
+		pyro_say("%s: --demangle is simplified, full or none, not %s",
+			 argv[0], launch->demangle);
 		return PYRO_EXIT_USAGE;
 	}
 	if (launch->name &&
@@ -156,6 +176,9 @@ int pyro_launch_parse(int argc, char **argv, bool record,
 			break;
 		case OPT_SYMBOLS:
 			launch->symbols = optarg;
+			break;
+		case OPT_DEMANGLE:
+			launch->demangle = optarg;
 			break;
 		case OPT_LOG:
 			launch->log_file = optarg;
@@ -275,6 +298,7 @@ const char *pyro_launch_environment(const struct pyro_launch *launch,
 	err = err || set("PYROSCOPE_APPLICATION_NAME", launch->name);
 	err = err || set("PYROSCOPE_SAMPLE_RATE", launch->rate);
 	err = err || set("PYROSCOPE_SYMBOLS", launch->symbols);
+	err = err || set("PYROSCOPE_DEMANGLE", launch->demangle);
 	err = err || set("PYROSCOPE_OUTPUT_DIR", folder);
 	err = err || set_log(launch->log_file, folder);
 	err = err ||

@@ -9,11 +9,12 @@
 
 /* Borrowed from argv; NULL where not given. */
 struct pyro_launch {
-	const char *server;  /* exec */
-	const char *output;  /* record */
-	const char *rate;    /* checked: 1 to 1000 */
-	const char *symbols; /* checked: names, lines or server */
-	const char *name;    /* checked: 1 to 255 bytes */
+	const char *server;   /* exec */
+	const char *output;   /* record */
+	const char *rate;     /* checked: 1 to 1000 */
+	const char *symbols;  /* checked: names, lines or server */
+	const char *demangle; /* checked: simplified, full or none */
+	const char *name;     /* checked: 1 to 255 bytes */
 	const char *log_file;
 	bool no_children;
 	bool quiet;  /* record */

@@ -114,7 +114,11 @@ class Profile:
             self.build_ids[path] = self.text[m[6][0]] if m[6] else ""
             if not m[7] or not m[7][0]:
                 self.without_functions.add(path)
+        self.system_names = {}  # of functions, by their names
         for m in map(message, top[5]):
+            name = self.text[m[2][0]] if m[2] else ""
+            self.system_names.setdefault(name, set()).add(
+                self.text[m[3][0]] if m[3] else "")
             functions[m[1][0]] = tuple(
                 self.text[m[i][0]] if m[i] else "" for i in (2, 4))
         self.locations = {}

@@ -21,6 +21,7 @@ static const char *const variables[] = {
 	"PYROSCOPE_SAMPLE_RATE",
 	"PYROSCOPE_UPLOAD_INTERVAL",
 	"PYROSCOPE_SYMBOLS",
+	"PYROSCOPE_DEMANGLE",
 	"PYROSCOPE_OUTPUT_DIR",
 	"HOSTNAME",
 };
@@ -305,6 +306,36 @@ static void test_symbols(void **state)
 	}
 }
 
+static void test_demangle(void **state)
+{
+	static const struct {
+		const char *code, *variable;
+		int err, lines;
+		enum pyro_demangle want;
+	} cases[] = {
+		{NULL, NULL, 0, 0, PYRO_DEMANGLE_SIMPLIFIED},
+		{"", "full", 0, 0, PYRO_DEMANGLE_FULL},
+		{NULL, "none", 0, 0, PYRO_DEMANGLE_NONE},
+		{"simplified", "none", 0, 0, PYRO_DEMANGLE_SIMPLIFIED},
+		{"none", "full", 0, 0, PYRO_DEMANGLE_NONE},
+		{NULL, "yes", 0, 1, PYRO_DEMANGLE_SIMPLIFIED},
+		{"yes", "full", -EINVAL, 1, PYRO_DEMANGLE_SIMPLIFIED},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < PYRO_COUNT_OF(cases); i++) {
+		struct pyroscope_config code = PYROSCOPE_CONFIG_INIT;
+
+		code.demangle = cases[i].code;
+		unsetenv("PYROSCOPE_DEMANGLE");
+		if (cases[i].variable)
+			setenv("PYROSCOPE_DEMANGLE", cases[i].variable, 1);
+		load(&code, cases[i].err, cases[i].lines);
+		if (!cases[i].err)
+			assert_int_equal(config.demangle, cases[i].want);
+	}
+}
+
 /* What is bad in the environment is told in one line, and the default holds. */
 static void test_numbers_from_environment(void **state)
 {
@@ -454,6 +485,7 @@ int main(void)
 		TEST(test_name_lengths),
 		TEST(test_numbers_from_code),
 		TEST(test_symbols),
+		TEST(test_demangle),
 		TEST(test_numbers_from_environment),
 		TEST(test_hostname),
 		TEST(test_older_program),

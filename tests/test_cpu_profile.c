@@ -143,6 +143,48 @@ static void test_names_and_marks(void **state)
 	pyro_stacks_free(&stacks);
 }
 
+int mangled_function(int x) __asm__("_ZN5shape4areaEi");
+
+__attribute__((noinline, used)) int mangled_function(int x)
+{
+	return x * 5 + 2;
+}
+
+/* The readable name is shown, the other one is kept. */
+static void test_readable_names(void **state)
+{
+	static const char *const want[PYRO_DEMANGLE_COUNT] = {
+		"shape::area", "shape::area(int)", "_ZN5shape4areaEi"};
+
+	(void)state;
+	for (int how = 0; how <= PYRO_DEMANGLE_COUNT; how++) {
+		struct pyro_stacks stacks = {0};
+		uint64_t frame = frame_of((void *)(uintptr_t)mangled_function);
+		bool none = how == PYRO_DEMANGLE_COUNT;
+		struct pyro_cpu_window window = {
+			.stacks = &stacks,
+			.period_ns = PERIOD,
+			.names = none ? NULL
+				      : pyro_names_new((enum pyro_demangle)how),
+		};
+
+		pyro_stacks_add(&stacks, &frame, 1, PYRO_STOP_END, PERIOD, 1);
+
+		struct pyro_profile *p = pyro_cpu_profile(&window, modules);
+
+		assert_non_null(p);
+		assert_int_equal(p->functions_count, 1);
+		assert_string_equal(pyro_profile_text(p, p->functions[0].name),
+				    none ? "_ZN5shape4areaEi" : want[how]);
+		assert_string_equal(
+			pyro_profile_text(p, p->functions[0].system_name),
+			"_ZN5shape4areaEi");
+		pyro_profile_free(p);
+		pyro_names_free(window.names);
+		pyro_stacks_free(&stacks);
+	}
+}
+
 /* Real code has a mapping whose bounds hold the address; pseudo frames have
  * none. */
 static void test_mappings(void **state)
@@ -288,6 +330,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_names_and_marks),
+		cmocka_unit_test(test_readable_names),
 		cmocka_unit_test(test_mappings),
 		cmocka_unit_test(test_unresolved),
 		cmocka_unit_test(test_empty_and_overflow),

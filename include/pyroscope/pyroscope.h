@@ -137,6 +137,18 @@ struct pyroscope_config {
 	 * Variable: PYROSCOPE_SYMBOLS.
 	 * Default (NULL or ""): "names". */
 	const char *symbols;
+
+	/* How names of C++ and Rust functions are written, for
+	 * std::vector<int>::at(unsigned long) const:
+	 *   "simplified"  std::vector::at, without parameters and template
+	 *                 arguments, so that their instances are one function
+	 *   "full"        all of it
+	 *   "none"        _ZNKSt6vectorIiSaIiEE2atEm, as in the executable; it
+	 *                 is in the profile as the function's system name in
+	 *                 any case.
+	 * Variable: PYROSCOPE_DEMANGLE.
+	 * Default (NULL or ""): "simplified". */
+	const char *demangle;
 };
 
 /* The value to initialise a configuration with:
@@ -146,9 +158,9 @@ struct pyroscope_config {
  *     config.server_address = "https://profiles.example.com";
  *     err = pyroscope_start(&config);
  */
-#define PYROSCOPE_CONFIG_INIT                                           \
-	{                                                               \
-		sizeof(struct pyroscope_config), NULL, NULL, 0, 0, NULL \
+#define PYROSCOPE_CONFIG_INIT                                                 \
+	{                                                                     \
+		sizeof(struct pyroscope_config), NULL, NULL, 0, 0, NULL, NULL \
 	}
 
 /* Start profiling this process and sending profiles to the server at address,

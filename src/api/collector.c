@@ -312,6 +312,7 @@ static void window_end(struct pyro_session *s, bool last)
 		.library_ns = library - w->library_ns,
 		.symbolize = s->config.symbolize,
 		.lines = s->lines,
+		.names = s->names,
 	};
 	uint64_t ns = s->stacks.total_ns + w->lost_ns;
 	uint64_t ticks = s->stacks.total_ticks + w->lost_ticks;

@@ -127,39 +127,69 @@ static int set_number(uint32_t *to, const char *field, uint32_t given,
 	return 0;
 }
 
-/* False when it is none of the names. */
-static bool parse_symbols(const char *text, enum pyro_symbolize *to)
-{
-	static const char *const name[PYRO_SYMBOLIZE_COUNT] = {"names", "lines",
-							       "server"};
+/* A setting that is one of some words, the first of which is the default. */
+struct choice {
+	const char *field, *variable, *words;
+	const char *const *word;
+	int count;
+};
 
-	for (int i = 0; i < PYRO_SYMBOLIZE_COUNT; i++) {
-		if (strcmp(text, name[i]) == 0) {
-			*to = (enum pyro_symbolize)i;
-			return true;
-		}
+/* The word's number, or -1. */
+static int find_word(const struct choice *c, const char *text)
+{
+	for (int i = 0; i < c->count; i++)
+		if (strcmp(text, c->word[i]) == 0)
+			return i;
+	return -1;
+}
+
+/* The number of the word that was given, else of the variable's, else 0;
+ * -EINVAL. */
+static int choose(const struct choice *c, const char *given)
+{
+	const char *text = env(c->variable);
+	int found = text ? find_word(c, text) : 0;
+
+	if (given && *given) {
+		found = find_word(c, given);
+		if (found >= 0)
+			return found;
+		pyro_log("not started: %s is \"%.64s\", not %s", c->field,
+			 given, c->words);
+		return -EINVAL;
 	}
-	return false;
+	if (found < 0)
+		pyro_log("%s=%.64s is not %s: using %s", c->variable, text,
+			 c->words, c->word[0]);
+	return found < 0 ? 0 : found;
 }
 
 static int set_symbols(struct pyro_config *config, const char *given)
 {
-	const char *text = env("PYROSCOPE_SYMBOLS");
+	static const char *const word[PYRO_SYMBOLIZE_COUNT] = {"names", "lines",
+							       "server"};
+	static const struct choice choice = {"symbols", "PYROSCOPE_SYMBOLS",
+					     "names, lines or server", word,
+					     PYRO_SYMBOLIZE_COUNT};
+	int chosen = choose(&choice, given);
 
-	config->symbolize = PYRO_SYMBOLIZE_NAMES;
-	if (given && *given) {
-		if (parse_symbols(given, &config->symbolize))
-			return 0;
-		pyro_log("not started: symbols is \"%.64s\", not names, lines "
-			 "or server",
-			 given);
-		return -EINVAL;
-	}
-	if (text && !parse_symbols(text, &config->symbolize))
-		pyro_log("PYROSCOPE_SYMBOLS=%.64s is not names, lines or "
-			 "server: using names",
-			 text);
-	return 0;
+	if (chosen >= 0)
+		config->symbolize = (enum pyro_symbolize)chosen;
+	return chosen < 0 ? chosen : 0;
+}
+
+static int set_demangle(struct pyro_config *config, const char *given)
+{
+	static const char *const word[PYRO_DEMANGLE_COUNT] = {"simplified",
+							      "full", "none"};
+	static const struct choice choice = {"demangle", "PYROSCOPE_DEMANGLE",
+					     "simplified, full or none", word,
+					     PYRO_DEMANGLE_COUNT};
+	int chosen = choose(&choice, given);
+
+	if (chosen >= 0)
+		config->demangle = (enum pyro_demangle)chosen;
+	return chosen < 0 ? chosen : 0;
 }
 
 static int set_address(struct pyro_config *config, const char *given)
@@ -261,6 +291,8 @@ int pyro_config_load(struct pyro_config *config,
 				 600000);
 	if (!err)
 		err = set_symbols(config, code.symbols);
+	if (!err)
+		err = set_demangle(config, code.demangle);
 	if (err)
 		return err;
 	set_hostname(config);

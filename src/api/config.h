@@ -19,6 +19,7 @@ struct pyro_config {
 	uint32_t sample_rate;
 	uint32_t upload_interval_ms;
 	enum pyro_symbolize symbolize;
+	enum pyro_demangle demangle;
 	char output_dir[PATH_MAX]; /* "": push to url */
 };
 

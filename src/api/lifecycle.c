@@ -73,6 +73,7 @@ static void become_child(void)
 	pyro_process.descendant = true;
 	s->modules = NULL;
 	s->lines = NULL;
+	s->names = NULL;
 	s->uploader = NULL;
 	s->stacks = (struct pyro_stacks){0};
 	s->marked = false;

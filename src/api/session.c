@@ -82,6 +82,14 @@ static int prepare(struct pyro_session *s)
 	return pyro_cpu_start(s->config.sample_rate);
 }
 
+static void free_naming(struct pyro_session *s)
+{
+	pyro_lines_free(s->lines);
+	s->lines = NULL;
+	pyro_names_free(s->names);
+	s->names = NULL;
+}
+
 int pyro_session_run(enum pyro_start_how how)
 {
 	struct pyro_session *s = &pyro_session;
@@ -92,6 +100,7 @@ int pyro_session_run(enum pyro_start_how how)
 	s->modules = pyro_modules_new(DEBUG_ROOT);
 	if (!s->modules)
 		return -ENOMEM;
+	s->names = pyro_names_new(s->config.demangle);
 
 	s->lines = s->config.symbolize == PYRO_SYMBOLIZE_LINES
 			   ? pyro_lines_new(DEBUG_ROOT, LINES_BYTES)
@@ -131,8 +140,7 @@ int pyro_session_run(enum pyro_start_how how)
 	if (s->uploader)
 		pyro_uploader_free(s->uploader, 0);
 free_modules:
-	pyro_lines_free(s->lines);
-	s->lines = NULL;
+	free_naming(s);
 	pyro_modules_free(s->modules);
 	s->modules = NULL;
 	return err;
@@ -235,8 +243,7 @@ static void free_session(struct pyro_session *s)
 	if (s->quiet)
 		pyro_modules_free(s->modules);
 	pyro_stacks_free(&s->stacks);
-	pyro_lines_free(s->lines);
-	s->lines = NULL;
+	free_naming(s);
 	s->modules = NULL;
 	s->uploader = NULL;
 	atomic_store(&s->state, PYRO_SESSION_IDLE);

@@ -78,6 +78,7 @@ struct pyro_session {
 	/* Collector only. */
 	struct pyro_modules *modules;
 	struct pyro_lines *lines; /* NULL: not wanted */
+	struct pyro_names *names;
 	struct pyro_stacks stacks;
 	struct pyro_window window;
 	uint64_t next_scan_ns, scan_pause_ns;

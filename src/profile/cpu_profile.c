@@ -14,6 +14,7 @@ struct builder {
 	struct pyro_modules *modules;
 	enum pyro_symbolize symbolize;
 	const struct pyro_lines *lines;
+	struct pyro_names *names;
 	struct pyro_table by_frame; /* frame -> index into known */
 	struct known {
 		uint64_t frame;
@@ -72,13 +73,14 @@ static uint32_t mapping_of(struct builder *b, const struct pyro_module *m)
 static uint32_t function_named(struct builder *b, const char *name,
 			       const char *file, uint32_t start_line)
 {
+	const char *readable = b->names ? pyro_names_get(b->names, name) : name;
 	struct pyro_function function = {
-		.name = pyro_profile_string(b->profile, name),
+		.name = pyro_profile_string(b->profile, readable),
+		.system_name = pyro_profile_string(b->profile, name),
 		.filename = file ? pyro_profile_string(b->profile, file) : 0,
 		.start_line = start_line,
 	};
 
-	function.system_name = function.name;
 	return pyro_profile_function(b->profile, &function);
 }
 
@@ -248,6 +250,7 @@ struct pyro_profile *pyro_cpu_profile(const struct pyro_cpu_window *window,
 		.modules = modules,
 		.symbolize = window->symbolize,
 		.lines = window->lines,
+		.names = window->names,
 	};
 	uint64_t period = window->period_ns;
 

@@ -3,6 +3,7 @@
 #ifndef PYRO_PROFILE_CPU_PROFILE_H
 #define PYRO_PROFILE_CPU_PROFILE_H
 
+#include "image/demangle.h"
 #include "image/lines.h"
 #include "image/modules.h"
 #include "profile/profile.h"
@@ -26,6 +27,7 @@ struct pyro_cpu_window {
 	uint64_t library_ns;          /* the library's own threads */
 	enum pyro_symbolize symbolize;
 	const struct pyro_lines *lines; /* what is known; NULL: nothing */
+	struct pyro_names *names; /* makes them readable; NULL: as they are */
 };
 
 /* Returns owned; NULL for out of memory. Reads symbols of modules that have
