@@ -167,7 +167,7 @@ static struct handlers find_handlers(void)
  * that is still to be returned from, the mask is not what it is now. */
 static bool is_signal_frame(uintptr_t at, const struct handlers *handlers)
 {
-	uint64_t csgsfs, mask, mask_now;
+	uint64_t csgsfs, mask, mask_now = 0;
 	uintptr_t context = at + 8;
 
 	if (!pyro_read_memory((const void *)(context + PYRO_UCONTEXT_GREGS +
