@@ -96,11 +96,14 @@ func checkTypes(t *testing.T, p *profile.Profile) {
 	}
 }
 
+// checkSamples wants a period for each count, of which the part that came too
+// late for its stack stands on top of it: so it is on a busy machine.
 func checkSamples(t *testing.T, p *profile.Profile) {
 	t.Helper()
 	if len(p.Sample) >= maxSamples {
 		t.Errorf("%d samples", len(p.Sample))
 	}
+	counts, times := map[string]int64{}, map[string]int64{}
 	for _, sample := range p.Sample {
 		count, cpu := sample.Value[0], sample.Value[1]
 		if count < 0 || cpu < 0 || (count == 0 && cpu == 0) {
@@ -110,9 +113,20 @@ func checkSamples(t *testing.T, p *profile.Profile) {
 			t.Errorf("a sample without a stack")
 			continue
 		}
-		if !pseudo(leaf(sample)) && cpu != count*p.Period {
-			t.Errorf("%s: %d samples are %d ns", leaf(sample),
-				count, cpu)
+		names := frames(sample)
+		if names[0] == delayed && len(names) > 1 {
+			names = names[1:]
+		}
+		if !pseudo(names[0]) {
+			stack := strings.Join(names, "\n")
+			counts[stack] += count
+			times[stack] += cpu
+		}
+	}
+	for stack, count := range counts {
+		if times[stack] != count*p.Period {
+			t.Errorf("%d samples are %d ns of:\n%s", count,
+				times[stack], stack)
 		}
 	}
 }
@@ -192,6 +206,9 @@ func checkNames(t *testing.T, p *profile.Profile) {
 	}
 }
 
+// delayed is on top of a stack that a signal came late to.
+const delayed = "[signal delayed]"
+
 // pseudo names stand for no code: [unsampled], [lost], [truncated], [trimmed].
 func pseudo(name string) bool {
 	return pseudoName.MatchString(name)
@@ -268,9 +285,10 @@ func checkShares(cpu, count *profile.Profile,
 	if base <= 0 || n <= 0 {
 		return fmt.Errorf("no samples")
 	}
+	below := base + rows[delayed].flat
 	for name, want := range known {
 		flat := float64(rows[name].flat) / float64(base)
-		cum := float64(rows[name].cum) / float64(base)
+		cum := float64(rows[name].cum) / float64(below)
 		room := 3 * math.Sqrt(want*(1-want)/float64(n))
 		if math.Abs(flat-want) > room || math.Abs(cum-want) > room {
 			return fmt.Errorf("%s: flat %.2f %%, cumulative %.2f %%, "+
@@ -291,7 +309,11 @@ func checkTotal(cpu *profile.Profile, rusage time.Duration) error {
 	}
 	lost := int64(0)
 	for name, row := range table(cpu, len(cpu.SampleType)-1) {
-		if pseudo(name) {
+		if name == delayed && row.flat > int64(sum)/4 {
+			return fmt.Errorf("%v of %v is %s",
+				time.Duration(row.flat), sum, name)
+		}
+		if pseudo(name) && name != delayed {
 			lost += row.flat
 		}
 	}
