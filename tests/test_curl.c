@@ -355,6 +355,8 @@ static void run_exit(void)
 	CHECK(loaded == 1);
 }
 
+static struct pyro_upload_stats stats;
+
 /* The whole way: the uploader finds the authority by the environment. */
 static void run_uploader(void)
 {
@@ -363,11 +365,11 @@ static void run_uploader(void)
 		.timeout_ms = GUARD_MS,
 		.queue_max = 10,
 		.queue_bytes_max = 1 << 20,
+		.stats = &stats,
 	};
 	struct pyro_upload upload = {
 		.made_ns = pyro_clock_ns(CLOCK_MONOTONIC),
 	};
-	struct pyro_upload_stats stats;
 	char text[64], seen[2048];
 	const char *why;
 
@@ -381,7 +383,6 @@ static void run_uploader(void)
 	pyro_buf_puts(&upload.body, "profile");
 	CHECK(pyro_uploader_push(u, &upload) == 0);
 	CHECK(pyro_uploader_flush(u, GUARD_MS, GUARD_MS) == 0);
-	pyro_uploader_stats(u, &stats);
 	CHECK(stats.sent == 1);
 	pyro_uploader_free(u, GUARD_MS);
 
@@ -399,8 +400,8 @@ static int run_absent(void)
 		.timeout_ms = GUARD_MS,
 		.queue_max = 10,
 		.queue_bytes_max = 1 << 20,
+		.stats = &stats,
 	};
-	struct pyro_upload_stats stats;
 	char line[512];
 	const char *why;
 
@@ -419,7 +420,6 @@ static int run_absent(void)
 		CHECK(pyro_uploader_push(u, &upload) == 0);
 	}
 	CHECK(pyro_uploader_flush(u, GUARD_MS, GUARD_MS) == 0);
-	pyro_uploader_stats(u, &stats);
 	CHECK(stats.dropped_refused == 3);
 	CHECK(stats.last_status == -ENOTSUP);
 	pyro_uploader_free(u, GUARD_MS);

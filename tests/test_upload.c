@@ -34,6 +34,8 @@ static struct {
 	char head[1024];
 } seen = {.lock = PTHREAD_MUTEX_INITIALIZER};
 
+static struct pyro_upload_stats stats; /* of the newest uploader */
+
 static _Atomic bool hold; /* answer nobody before this is false */
 
 #define OK "HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n"
@@ -89,10 +91,12 @@ static struct pyro_uploader *make(uint16_t port, uint32_t timeout_ms,
 		.timeout_ms = timeout_ms,
 		.queue_max = queue_max,
 		.queue_bytes_max = bytes_max,
+		.stats = &stats,
 	};
 	char text[64];
 	const char *why;
 
+	memset(&stats, 0, sizeof(stats));
 	sprintf(text, "http://127.0.0.1:%u/base", port);
 	assert_int_equal(pyro_url_parse(text, &config.url, &why), 0);
 
@@ -120,14 +124,6 @@ static void push(struct pyro_uploader *u, const char *text)
 	assert_int_equal(push_bytes(u, text, strlen(text)), 0);
 }
 
-static struct pyro_upload_stats stats_of(struct pyro_uploader *u)
-{
-	struct pyro_upload_stats stats;
-
-	pyro_uploader_stats(u, &stats);
-	return stats;
-}
-
 /* Wait until the server has seen count requests. */
 static void await_seen(unsigned count)
 {
@@ -143,13 +139,13 @@ static void await_seen(unsigned count)
 	assert_true(got >= count);
 }
 
-static void await_failed(struct pyro_uploader *u, uint64_t tries)
+static void await_failed(uint64_t tries)
 {
 	uint64_t end = now_ms() + GUARD_MS;
 
-	while (stats_of(u).failed_tries < tries && now_ms() < end)
+	while (stats.failed_tries < tries && now_ms() < end)
 		usleep(5000);
-	assert_true(stats_of(u).failed_tries >= tries);
+	assert_true(stats.failed_tries >= tries);
 }
 
 static char log_path[] = "/tmp/test_upload.XXXXXX";
@@ -199,8 +195,6 @@ static void test_send(void **state)
 		l.port);
 	assert_string_equal(seen.head, want);
 
-	struct pyro_upload_stats stats = stats_of(u);
-
 	assert_int_equal(stats.sent, 2);
 	assert_int_equal(stats.failed_tries, 0);
 	assert_int_equal(stats.last_status, 200);
@@ -233,8 +227,6 @@ static void test_retry(void **state)
 	/* 0.25 to 0.5 s, 0.5 to 1 s, 1 to 2 s, 2 to 4 s. */
 	assert_true(seen.at_ms[4] - seen.at_ms[0] >= 3000);
 
-	struct pyro_upload_stats stats = stats_of(u);
-
 	assert_int_equal(stats.sent, 2);
 	assert_int_equal(stats.failed_tries, 4);
 	assert_int_equal(count_in_log("\n"), 2);
@@ -257,8 +249,8 @@ static void check_status(const char *answer, bool again)
 	assert_int_equal(pyro_uploader_flush(u, GUARD_MS, GUARD_MS), 0);
 	if (seen.count != (again ? 2 : 1))
 		fail_msg("%u tries: %s", seen.count, answer);
-	assert_int_equal(stats_of(u).sent, again);
-	assert_int_equal(stats_of(u).dropped_refused, !again);
+	assert_int_equal(stats.sent, again);
+	assert_int_equal(stats.dropped_refused, !again);
 	pyro_uploader_free(u, GUARD_MS);
 	loopback_stop(&l);
 }
@@ -299,8 +291,8 @@ static void test_refused_log(void **state)
 	for (int i = 0; i < 5; i++)
 		push(u, "x");
 	assert_int_equal(pyro_uploader_flush(u, GUARD_MS, GUARD_MS), 0);
-	assert_int_equal(stats_of(u).dropped_refused, 4);
-	assert_int_equal(stats_of(u).sent, 1);
+	assert_int_equal(stats.dropped_refused, 4);
+	assert_int_equal(stats.sent, 1);
 	assert_int_equal(count_in_log("\n"), 2);
 	assert_int_equal(count_in_log("HTTP 401 why\n"), 1);
 	assert_int_equal(count_in_log("HTTP 400 why\n"), 1);
@@ -343,7 +335,7 @@ static void test_queue_count(void **state)
 	await_seen(1);
 	for (; name[0] <= '9'; name[0]++)
 		push(u, name);
-	assert_int_equal(stats_of(u).dropped_full, 7);
+	assert_int_equal(stats.dropped_full, 7);
 	hold = false;
 	assert_int_equal(pyro_uploader_flush(u, GUARD_MS, GUARD_MS), 0);
 	assert_int_equal(seen.count, 4);
@@ -351,7 +343,7 @@ static void test_queue_count(void **state)
 	assert_memory_equal(seen.body[1], "7", 1);
 	assert_memory_equal(seen.body[2], "8", 1);
 	assert_memory_equal(seen.body[3], "9", 1);
-	assert_int_equal(stats_of(u).sent, 4);
+	assert_int_equal(stats.sent, 4);
 	pyro_uploader_free(u, GUARD_MS);
 	loopback_stop(&l);
 }
@@ -373,12 +365,12 @@ static void test_queue_bytes(void **state)
 		memset(page, '0' + i, sizeof(page));
 		assert_int_equal(push_bytes(u, page, sizeof(page)), 0);
 	}
-	assert_int_equal(stats_of(u).dropped_full, 7);
+	assert_int_equal(stats.dropped_full, 7);
 	/* Larger than all of the queue: nothing else goes for it. */
 	static char large[3 * 4096 + 1];
 
 	assert_int_equal(push_bytes(u, large, sizeof(large)), -EFBIG);
-	assert_int_equal(stats_of(u).dropped_full, 8);
+	assert_int_equal(stats.dropped_full, 8);
 	hold = false;
 	assert_int_equal(pyro_uploader_flush(u, GUARD_MS, GUARD_MS), 0);
 	assert_int_equal(seen.count, 4);
@@ -400,9 +392,9 @@ static void test_drop_in_backoff(void **state)
 	struct pyro_uploader *u = make(l.port, GUARD_MS, 1, 1 << 20);
 
 	push(u, "old");
-	await_failed(u, 1);
+	await_failed(1);
 	push(u, "young"); /* one place is for what is on the wire */
-	assert_int_equal(stats_of(u).dropped_full, 1);
+	assert_int_equal(stats.dropped_full, 1);
 	assert_int_equal(pyro_uploader_flush(u, GUARD_MS, GUARD_MS), 0);
 	assert_int_equal(seen.count, 2);
 	assert_memory_equal(seen.body[1], "young", 5);
@@ -429,7 +421,7 @@ static void test_old(void **state)
 	assert_int_equal(pyro_uploader_flush(u, GUARD_MS, GUARD_MS), 0);
 	assert_int_equal(seen.count, 1);
 	assert_memory_equal(seen.body[0], "young", 5);
-	assert_int_equal(stats_of(u).dropped_old, 1);
+	assert_int_equal(stats.dropped_old, 1);
 	pyro_uploader_free(u, GUARD_MS);
 	loopback_stop(&l);
 }
@@ -444,6 +436,7 @@ static void test_broken_body(void **state)
 	assert_int_equal(pyro_uploader_flush(u, GUARD_MS, GUARD_MS), 0);
 	pyro_uploader_free(u, 0);
 	pyro_uploader_free(NULL, 0);
+	assert_int_equal(stats.dropped_freed, 0);
 }
 
 /* Each flush tries once at once, also in the middle of a long backoff; after
@@ -456,23 +449,23 @@ static void test_flush_dead(void **state)
 
 	(void)state;
 	push(u, "x");
-	await_failed(u, 1);
+	await_failed(1);
 	for (unsigned i = 2; i <= 8; i++) {
 		start = now_ms();
 		assert_int_equal(pyro_uploader_flush(u, 60000, 100),
 				 -ETIMEDOUT);
 		assert_true(now_ms() - start < GUARD_MS);
-		await_failed(u, i);
+		await_failed(i);
 	}
-	assert_int_equal(stats_of(u).last_status, -ECONNREFUSED);
+	assert_int_equal(stats.last_status, -ECONNREFUSED);
 	/* One more may have been made by the end of a backoff. */
 	pyro_uploader_flush(u, 60000, 100);
-	await_failed(u, 9);
+	await_failed(9);
 	pyro_uploader_flush(u, 60000, 100);
-	await_failed(u, 10);
+	await_failed(10);
 	assert_int_equal(pyro_uploader_flush(u, 0, 0), 0);
-	assert_int_equal(stats_of(u).failed_tries, 10);
-	assert_int_equal(stats_of(u).dropped_refused, 1);
+	assert_int_equal(stats.failed_tries, 10);
+	assert_int_equal(stats.dropped_refused, 1);
 	assert_int_equal(count_in_log("\n"), 1);
 	assert_int_equal(count_in_log("connection refused\n"), 1);
 	pyro_uploader_free(u, GUARD_MS);
@@ -489,10 +482,10 @@ static void test_flush_revived(void **state)
 	(void)state;
 	push(u, "x");
 	push(u, "y");
-	await_failed(u, 3);
+	await_failed(3);
 	start_server(&l, port, answers);
 	assert_int_equal(pyro_uploader_flush(u, GUARD_MS, GUARD_MS), 0);
-	assert_int_equal(stats_of(u).sent, 2);
+	assert_int_equal(stats.sent, 2);
 	assert_int_equal(count_in_log("\n"), 2);
 	pyro_uploader_free(u, GUARD_MS);
 	loopback_stop(&l);
@@ -619,8 +612,8 @@ static void test_flush_bound(void **state)
 	hold = false;
 	pthread_join(thread, &result);
 	assert_null(result);
-	assert_int_equal(stats_of(u).dropped_full, 4);
-	await_failed(u, 1);
+	assert_int_equal(stats.dropped_full, 4);
+	await_failed(1);
 	assert_int_equal(pyro_uploader_flush(u, 60000, 0), -ETIMEDOUT);
 	pyro_uploader_free(u, GUARD_MS);
 	loopback_stop(&l);
@@ -647,7 +640,7 @@ static void test_memory_flat(void **state)
 	(void)state;
 	memset(body, 'x', sizeof(body));
 	push(u, "x");
-	await_failed(u, 1);
+	await_failed(1);
 
 	for (int i = 0; i < 100; i++)
 		assert_int_equal(push_bytes(u, body, sizeof(body)), 0);
@@ -657,7 +650,7 @@ static void test_memory_flat(void **state)
 	for (int i = 0; i < 1000; i++)
 		assert_int_equal(push_bytes(u, body, sizeof(body)), 0);
 	assert_true(resident_kib() - before < 4096);
-	assert_true(stats_of(u).dropped_full >= 980);
+	assert_true(stats.dropped_full >= 980);
 	pyro_uploader_free(u, GUARD_MS);
 }
 
@@ -684,7 +677,7 @@ static void test_many_threads(void **state)
 	for (size_t i = 0; i < PYRO_COUNT_OF(threads); i++)
 		pthread_join(threads[i], NULL);
 	assert_int_equal(pyro_uploader_flush(u, 3 * GUARD_MS, GUARD_MS), 0);
-	assert_int_equal(stats_of(u).sent, 200);
+	assert_int_equal(stats.sent, 200);
 	pyro_uploader_free(u, GUARD_MS);
 	loopback_stop(&l);
 }

@@ -279,6 +279,109 @@ PYROSCOPE_API int pyroscope_stack_register(const void *stack, size_t size);
  * Threads: any. Signal handlers: yes. */
 PYROSCOPE_API void pyroscope_stack_unregister(const void *stack);
 
+/* What the library has counted since the process began, over all sessions; a
+ * forked child begins with zeros. A reason code for each stack that is not
+ * complete is the root frame of such stacks in the profiles, too.
+ *
+ * Samples are counted as profiles count them, by expirations of threads' timers:
+ * one that came late stands for several. What is still on its way to the
+ * library's own thread, for a tenth of a second in busy programs, is not in.
+ *
+ * Later versions append fields: start from PYROSCOPE_STATS_INIT. */
+struct pyroscope_stats {
+	/* sizeof(struct pyroscope_stats) as the program was compiled. Set by
+	 * PYROSCOPE_STATS_INIT. */
+	size_t size;
+
+	/* Samples with a stack: complete and all of truncated_, added up. */
+	uint64_t samples;
+	/* Samples without: more came at once than the pool had room for;
+	 * "[lost]" in profiles. */
+	uint64_t lost;
+	/* Of samples: those that came with one more stack than the 50000 that
+	 * are kept apart in a profile; "[overflow]" in profiles. */
+	uint64_t overflow;
+
+	/* Samples whose stack was walked to its outermost frame. */
+	uint64_t complete;
+	/* Samples whose stack was not, by the reason:
+	 * "[truncated]": more than 128 frames. */
+	uint64_t truncated_depth;
+	/* "[truncated: no unwind information]": code without it, nor a frame
+	 * pointer to follow. */
+	uint64_t truncated_gap;
+	/* "[truncated: rule not understood]" */
+	uint64_t truncated_expression;
+	/* "[truncated: register not known]": the rule needs a register that is
+	 * not followed from frame to frame. */
+	uint64_t truncated_register;
+	/* "[truncated: stack not readable]": not mapped, or too much of a stack
+	 * that nobody told of (pyroscope_stack_register). */
+	uint64_t truncated_bounds;
+	/* "[truncated: broken stack]": the caller's frame would lie below. */
+	uint64_t truncated_progress;
+	/* "[truncated: code of no object]": code made at run time. */
+	uint64_t truncated_unmapped;
+	/* "[truncated: tables not built yet]" */
+	uint64_t truncated_pending;
+	/* "[truncated: code unloaded since]" */
+	uint64_t truncated_unloaded;
+
+	/* Nanoseconds of CPU time that no sample explains, of profiles so far:
+	 * "[unsampled]". */
+	uint64_t unsampled_ns;
+	/* Threads that have no timer now, by the user's limit of pending
+	 * signals. */
+	uint64_t threads_unarmed;
+	/* Nanoseconds of CPU time that the library's own threads have used. */
+	uint64_t library_cpu_ns;
+
+	/* Loaded objects, as of the last look, and bytes of unwind tables and
+	 * function names of these and of those that are unloaded. 0 while
+	 * profiling is off. */
+	uint64_t objects;
+	uint64_t tables_bytes;
+
+	/* Profiles that the server has taken, or that were written into the
+	 * folder of pyro record. */
+	uint64_t profiles_sent;
+	/* Profiles that nobody will get: the queue was full; the server refused
+	 * them, or did not answer ten times; older than 55 minutes; still in
+	 * the queue when profiling was stopped; no memory, or no place on the
+	 * disk. */
+	uint64_t profiles_dropped_full;
+	uint64_t profiles_dropped_refused;
+	uint64_t profiles_dropped_old;
+	uint64_t profiles_dropped_stopped;
+	uint64_t profiles_dropped_unwritten;
+	/* Tries to send one that failed, for whatever reason. */
+	uint64_t tries_failed;
+};
+
+/* The value to initialise it with: its size, and zeros. */
+#define PYROSCOPE_STATS_INIT                                                  \
+	{                                                                     \
+		sizeof(struct pyroscope_stats), 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, \
+			0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0           \
+	}
+
+/* Read the counters into stats, whose size is set:
+ *
+ *     struct pyroscope_stats stats = PYROSCOPE_STATS_INIT;
+ *
+ *     if (pyroscope_stats(&stats) == 0 && stats.lost > 0)
+ *             ...
+ *
+ * Fields that this library does not know become 0. Costs about a microsecond
+ * and waits for nobody. Where profiling is off by the table above, nothing is
+ * written: the fields keep the zeros of PYROSCOPE_STATS_INIT.
+ *
+ * Returns 0, or
+ *   -EINVAL  stats is NULL, or its size is not plausible.
+ *
+ * Threads: any. Signal handlers: no. */
+PYROSCOPE_API int pyroscope_stats(struct pyroscope_stats *stats);
+
 /* The English text of an error returned by a function of this header, without
  * a full stop. Values of either sign are known; any other gives "unknown
  * error". Never NULL.
@@ -317,6 +420,7 @@ PYROSCOPE_API const char *pyroscope_version(void);
 	PYROSCOPE_OFF_INT_((pyroscope_stack_register)(stack, size))
 #define pyroscope_stack_unregister(stack) \
 	((void)sizeof(((pyroscope_stack_unregister)(stack), 0)))
+#define pyroscope_stats(stats) PYROSCOPE_OFF_INT_((pyroscope_stats)(stats))
 #define pyroscope_strerror(error) \
 	((void)sizeof((pyroscope_strerror)(error)), "")
 #define pyroscope_version() ""

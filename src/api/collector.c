@@ -11,6 +11,7 @@
 #include <string.h>
 
 #include "api/session.h"
+#include "api/stats.h"
 #include "base/buf.h"
 #include "base/log.h"
 #include "base/on.h"
@@ -49,11 +50,20 @@ uint64_t pyro_program_cpu_ns(void)
 	return process > library ? process - library : 0;
 }
 
+static void count_modules(struct pyro_session *s)
+{
+	const struct pyro_snapshot *snapshot = pyro_modules_current();
+
+	pyro_counts.objects = snapshot ? snapshot->count : 0;
+	pyro_counts.tables_bytes = pyro_modules_bytes(s->modules);
+}
+
 /* See what is loaded. */
 static bool look(struct pyro_session *s)
 {
 	bool fresh = pyro_modules_refresh(s->modules) == 1;
 
+	count_modules(s);
 	s->stale |= fresh;
 	if (fresh)
 		s->loading_ns =
@@ -84,8 +94,10 @@ static void add_record(struct pyro_session *s, const struct pyro_record *record)
 					PYRO_FRAME_ADDRESS(pc - map->bias)
 			    : PYRO_FRAME_ADDRESS(pc);
 	}
-	pyro_stacks_add(&s->stacks, frames, depth, stop, record->weight_ns,
-			record->ticks);
+	pyro_counts.samples[stop] += record->ticks;
+	if (!pyro_stacks_add(&s->stacks, frames, depth, stop, record->weight_ns,
+			     record->ticks))
+		pyro_counts.overflow += record->ticks;
 }
 
 static void add_batch(struct pyro_session *s)
@@ -117,6 +129,7 @@ static size_t sweep(struct pyro_session *s)
 	pyro_slots_lost(&ns, &ticks);
 	s->window.lost_ns += ns;
 	s->window.lost_ticks += ticks;
+	pyro_counts.lost += ticks;
 	if (swept)
 		pyro_output_mark(s, true);
 	return swept;
@@ -325,6 +338,8 @@ static void window_end(struct pyro_session *s, bool last)
 
 	bool written = write_window(s, &window);
 
+	if (written)
+		pyro_counts.unsampled_ns += unsampled;
 	w->residual_ns = residual - (int64_t)unsampled;
 	pyro_window_begin(s, cpu, library);
 	if (!written) { /* the next one says what is missing */

@@ -19,6 +19,7 @@
 #include <unistd.h>
 
 #include "api/session.h"
+#include "api/stats.h"
 #include "base/log.h"
 #include "base/on.h"
 #include "base/os.h"
@@ -77,6 +78,7 @@ static void become_child(void)
 	s->uploader = NULL;
 	s->stacks = (struct pyro_stacks){0};
 	s->marked = false;
+	pyro_counts_forked();
 	pyro_slots_forked();
 	pyro_registry_forked();
 	pyro_cpu_forked();

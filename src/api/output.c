@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "api/session.h"
+#include "api/stats.h"
 #include "base/log.h"
 #include "base/os.h"
 #include "encode/gzip.h"
@@ -46,37 +47,31 @@ static int make_push(const struct pyro_session *s, const struct pyro_buf *pprof,
 	return err;
 }
 
-static int push(struct pyro_session *s, const struct pyro_buf *pprof)
+/* Into the queue. What that does not take, the uploader has counted. */
+static int push(struct pyro_session *s, struct pyro_buf *packed)
 {
 	struct pyro_upload upload = {
+		.body = *packed,
 		.made_ns = pyro_clock_ns(CLOCK_MONOTONIC),
 	};
-	int err = make_push(s, pprof, &upload.body);
 
-	if (err) {
-		pyro_buf_free(&upload.body);
-		return err;
-	}
+	*packed = (struct pyro_buf){0};
 	atomic_store(&s->shipped, true);
 	return pyro_uploader_push(s->uploader, &upload);
 }
 
-static int drop(struct pyro_session *s, const struct pyro_buf *pprof)
+static int drop(struct pyro_session *s, const struct pyro_buf *packed)
 {
 	char name[96];
-	struct pyro_buf packed = {0};
-	int err = pyro_gzip(pprof->data, pprof->len, &packed);
 
 	snprintf(name, sizeof(name), "%d-%llu-%u.pb.gz", (int)pyro_process.pid,
 		 (unsigned long long)s->began_ns, s->sequence++);
-	if (!err)
-		err = pyro_file_write(s->config.output_dir, name, packed.data,
-				      packed.len);
-	pyro_buf_free(&packed);
-	return err;
+	return pyro_file_write(s->config.output_dir, name, packed->data,
+			       packed->len);
 }
 
-bool pyro_output_window(struct pyro_session *s, struct pyro_profile *profile)
+static int pack(struct pyro_session *s, struct pyro_profile *profile,
+		struct pyro_buf *packed)
 {
 	struct pyro_buf pprof = {0};
 	int err;
@@ -86,8 +81,25 @@ bool pyro_output_window(struct pyro_session *s, struct pyro_profile *profile)
 	else
 		err = pyro_pprof_write(profile, &pprof);
 	if (!err)
-		err = s->uploader ? push(s, &pprof) : drop(s, &pprof);
+		err = s->uploader ? make_push(s, &pprof, packed)
+				  : pyro_gzip(pprof.data, pprof.len, packed);
 	pyro_buf_free(&pprof);
+	return err;
+}
+
+bool pyro_output_window(struct pyro_session *s, struct pyro_profile *profile)
+{
+	struct pyro_buf packed = {0};
+	int err = pack(s, profile, &packed);
+
+	if (!err && !s->uploader) {
+		err = drop(s, &packed);
+		pyro_counts.written += err == 0;
+	}
+	pyro_counts.unwritten += err != 0;
+	if (!err && s->uploader)
+		err = push(s, &packed);
+	pyro_buf_free(&packed);
 	if (err)
 		PYRO_LOG_ONCE("a profile could not be written: %s",
 			      pyroscope_strerror(err));

@@ -11,6 +11,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "api/stats.h"
 #include "base/log.h"
 #include "base/on.h"
 #include "base/os.h"
@@ -55,6 +56,7 @@ static int start_uploader(struct pyro_session *s)
 		.timeout_ms = UPLOAD_TIMEOUT_MS,
 		.queue_max = QUEUE_PROFILES,
 		.queue_bytes_max = QUEUE_BYTES,
+		.stats = &pyro_counts.upload,
 	};
 
 	s->uploader = NULL;
@@ -244,6 +246,7 @@ static void free_session(struct pyro_session *s)
 		pyro_modules_free(s->modules);
 	pyro_stacks_free(&s->stacks);
 	free_naming(s);
+	pyro_counts_stopped();
 	s->modules = NULL;
 	s->uploader = NULL;
 	atomic_store(&s->state, PYRO_SESSION_IDLE);

@@ -50,7 +50,7 @@ static struct pyro_stack_entry *add_entry(struct pyro_stacks *stacks,
 	return entry;
 }
 
-void pyro_stacks_add(struct pyro_stacks *stacks, const uint64_t *frames,
+bool pyro_stacks_add(struct pyro_stacks *stacks, const uint64_t *frames,
 		     size_t depth, enum pyro_stop stop, uint64_t ns,
 		     uint64_t ticks)
 {
@@ -75,6 +75,7 @@ void pyro_stacks_add(struct pyro_stacks *stacks, const uint64_t *frames,
 	stacks->total_ticks += ticks;
 	stacks->records++;
 	stacks->stops[stop]++;
+	return entry != NULL;
 }
 
 void pyro_stacks_clear(struct pyro_stacks *stacks)

@@ -47,8 +47,9 @@ struct pyro_stacks {
 	uint64_t stops[PYRO_STOP_COUNT]; /* records by why their walk ended */
 };
 
-/* Zero-initialised is empty and ready. */
-void pyro_stacks_add(struct pyro_stacks *stacks, const uint64_t *frames,
+/* Zero-initialised is empty and ready. False: there is no place for one more
+ * stack, and overflow has the values. */
+bool pyro_stacks_add(struct pyro_stacks *stacks, const uint64_t *frames,
 		     size_t depth, enum pyro_stop stop, uint64_t ns,
 		     uint64_t ticks);
 /* Empty again, for the next window. */

@@ -60,7 +60,6 @@ struct pyro_uploader {
 	unsigned failures; /* in a row, of retryable kind */
 	uint64_t next_try_ns;
 	uint64_t told_ns;
-	struct pyro_upload_stats stats;
 	uint32_t told_status[600 / 32 + 1]; /* a bit for each */
 
 	/* Counters to wait on, moved under the lock. */
@@ -145,12 +144,13 @@ static void make_room(struct pyro_uploader *u, size_t bytes)
 	       (u->len - keep >= u->cap - 1 ||
 		u->bytes - wire_bytes + bytes > u->config.queue_bytes_max)) {
 		remove_entry(u, keep);
-		u->stats.dropped_full++;
+		u->config.stats->dropped_full++;
 	}
 }
 
 static void destroy(struct pyro_uploader *u)
 {
+	u->config.stats->dropped_freed += u->len;
 	while (u->len > 0)
 		remove_entry(u, 0);
 	pyro_pages_free(u, u->mapped);
@@ -161,7 +161,7 @@ static void drop_old(struct pyro_uploader *u, uint64_t now)
 	while (u->len > 0 &&
 	       now > entry_at(u, 0)->upload.made_ns + AGE_MAX_NS) {
 		remove_entry(u, 0);
-		u->stats.dropped_old++;
+		u->config.stats->dropped_old++;
 	}
 }
 
@@ -268,7 +268,7 @@ static void settle_failure(struct pyro_uploader *u, int err,
 	note_failure(u, err, response, now, note);
 	if (entry_at(u, 0)->tries >= TRIES_MAX) {
 		remove_entry(u, 0);
-		u->stats.dropped_refused++;
+		u->config.stats->dropped_refused++;
 	}
 }
 
@@ -280,12 +280,12 @@ static void settle_answer(struct pyro_uploader *u, bool sent,
 	u->next_try_ns = 0;
 	remove_entry(u, 0);
 	if (!sent) {
-		u->stats.dropped_refused++;
+		u->config.stats->dropped_refused++;
 		if (response->status)
 			note_refused(u, response, note);
 		return;
 	}
-	u->stats.sent++;
+	u->config.stats->sent++;
 	if (u->told)
 		note->what = "sending again to";
 	u->told = false;
@@ -301,9 +301,9 @@ static void settle(struct pyro_uploader *u, int err,
 	if (err == -ECANCELED)
 		return;
 	entry_at(u, 0)->tries++;
-	u->stats.last_status = err ? err : response->status;
+	u->config.stats->last_status = err ? err : response->status;
 	if (!sent)
-		u->stats.failed_tries++;
+		u->config.stats->failed_tries++;
 	/* Without libcurl a further try is as vain as this one; its absence
 	 * has been told. */
 	if (err ? err != -ENOTSUP : can_pass(response->status))
@@ -388,14 +388,14 @@ static int start_locked(struct pyro_uploader *u)
 static int push_locked(struct pyro_uploader *u, const struct pyro_upload *up)
 {
 	if (up->body.cap > u->config.queue_bytes_max) {
-		u->stats.dropped_full++;
+		u->config.stats->dropped_full++;
 		return -EFBIG;
 	}
 
 	int err = u->stop ? -ECANCELED : start_locked(u);
 
 	if (err) {
-		u->stats.dropped_full++;
+		u->config.stats->dropped_full++;
 		return err;
 	}
 	make_room(u, up->body.cap);
@@ -458,14 +458,6 @@ int pyro_uploader_flush(struct pyro_uploader *u, uint32_t timeout_ms,
 	}
 	pyro_mutex_unlock(&u->lock);
 	return err;
-}
-
-void pyro_uploader_stats(struct pyro_uploader *u,
-			 struct pyro_upload_stats *stats)
-{
-	pyro_mutex_lock(&u->lock);
-	*stats = u->stats;
-	pyro_mutex_unlock(&u->lock);
 }
 
 int pyro_uploader_halt(struct pyro_uploader *u, uint32_t timeout_ms)

@@ -9,6 +9,8 @@
 #ifndef PYRO_TRANSPORT_UPLOAD_H
 #define PYRO_TRANSPORT_UPLOAD_H
 
+#include <stdatomic.h>
+
 #include "base/buf.h"
 #include "transport/url.h"
 
@@ -17,21 +19,27 @@ struct pyro_upload {
 	uint64_t made_ns;     /* CLOCK_MONOTONIC */
 };
 
+/* Counted from 0 on, by all uploaders that share it. */
+struct pyro_upload_stats {
+	_Atomic uint64_t sent;
+	_Atomic uint64_t failed_tries; /* of any kind */
+	_Atomic uint64_t dropped_full; /* no room, or no thread */
+	_Atomic uint64_t
+		dropped_refused; /* by the server, or after ten tries */
+	_Atomic uint64_t dropped_old;
+	_Atomic uint64_t dropped_freed; /* still queued at the end */
+	_Atomic int last_status; /* HTTP, or negative errno of the last try */
+};
+
 struct pyro_uploader_config {
 	struct pyro_url url;    /* of the server, path is the base path */
 	const char *user_agent; /* borrowed for the process's life */
 	uint32_t timeout_ms;    /* of one try, connect to last byte */
 	size_t queue_max;       /* profiles */
 	size_t queue_bytes_max;
-};
-
-struct pyro_upload_stats {
-	uint64_t sent;
-	uint64_t failed_tries;    /* of any kind */
-	uint64_t dropped_full;    /* no room, or no thread */
-	uint64_t dropped_refused; /* by the server, or after ten tries */
-	uint64_t dropped_old;
-	int last_status; /* HTTP, or negative errno of the last try */
+	/* Borrowed for the process's life: a thread that was given up counts,
+	 * too. */
+	struct pyro_upload_stats *stats;
 };
 
 struct pyro_uploader;
@@ -60,8 +68,5 @@ int pyro_uploader_halt(struct pyro_uploader *uploader, uint32_t timeout_ms);
 /* Halt, and free everything. A thread that does not end in time keeps its
  * memory and frees it when it ends. NULL is fine. */
 void pyro_uploader_free(struct pyro_uploader *uploader, uint32_t timeout_ms);
-
-void pyro_uploader_stats(struct pyro_uploader *uploader,
-			 struct pyro_upload_stats *stats);
 
 #endif

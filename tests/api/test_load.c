@@ -285,6 +285,51 @@ static void test_return_codes(void **state)
 	assert_int_equal(run(return_codes, NULL), 5);
 }
 
+/* Old programs have fewer fields than the library knows, new ones more. */
+static void test_stats(void **state)
+{
+	struct {
+		struct pyroscope_stats known;
+		uint64_t more[2];
+	} newer = {PYROSCOPE_STATS_INIT, {7, 7}};
+	struct pyroscope_stats stats = PYROSCOPE_STATS_INIT;
+
+	(void)state;
+	assert_int_equal(pyroscope_stats(NULL), -EINVAL);
+	stats.size = 7;
+	assert_int_equal(pyroscope_stats(&stats), -EINVAL);
+	stats.size = 65537;
+	assert_int_equal(pyroscope_stats(&stats), -EINVAL);
+
+	memset(&stats, 0xa5, sizeof(stats));
+	stats.size = offsetof(struct pyroscope_stats, lost);
+	assert_int_equal(pyroscope_stats(&stats), 0);
+	assert_int_equal(stats.size, offsetof(struct pyroscope_stats, lost));
+	assert_int_equal(stats.samples, 0);
+	assert_int_equal(stats.lost, 0xa5a5a5a5a5a5a5a5);
+
+	newer.known.size = sizeof(newer.known) + sizeof(newer.more[0]);
+	errno = 77;
+	assert_int_equal(pyroscope_stats(&newer.known), 0);
+	assert_int_equal(errno, 77);
+	assert_int_equal(newer.more[0], 0);
+	assert_int_equal(newer.more[1], 7);
+}
+
+/* What is not delivered is counted, too, by a thread that may be on its way. */
+static void check_stats(void)
+{
+	struct pyroscope_stats stats = PYROSCOPE_STATS_INIT;
+
+	for (int i = 0; i < 1000 && !stats.profiles_dropped_stopped; i++) {
+		CHECK(pyroscope_stats(&stats) == 0);
+		usleep(10000);
+	}
+	CHECK(stats.samples > 0 && stats.objects == 0);
+	CHECK(stats.profiles_sent == 0 && stats.tries_failed > 0);
+	CHECK(stats.profiles_dropped_stopped > 0);
+}
+
 static void undelivered(const void *arg)
 {
 	struct pyroscope_config config = PYROSCOPE_CONFIG_INIT;
@@ -302,6 +347,7 @@ static void undelivered(const void *arg)
 	began = now_s();
 	CHECK(pyroscope_stop(1000) == -ETIMEDOUT);
 	CHECK(now_s() - began < 5);
+	check_stats();
 	CHECK(pyroscope_start(&config) == 0);
 	CHECK(pyroscope_stop(0) <= 0);
 }
@@ -419,10 +465,12 @@ static void *start_and_stop(void *arg)
 	uint64_t random = (uint64_t)(uintptr_t)arg + 1;
 	struct pyroscope_config config = PYROSCOPE_CONFIG_INIT;
 
+	struct pyroscope_stats stats = PYROSCOPE_STATS_INIT;
+
 	config.server_address = "http://127.0.0.1:1";
 	config.sample_rate = 1000;
 	while (!atomic_load(&enough)) {
-		switch (next_random(&random) % 6) {
+		switch (next_random(&random) % 7) {
 		case 0:
 			pyroscope_start(&config);
 			break;
@@ -437,6 +485,9 @@ static void *start_and_stop(void *arg)
 			break;
 		case 4:
 			pyroscope_load("http://127.0.0.1:1");
+			break;
+		case 5:
+			CHECK(pyroscope_stats(&stats) == 0);
 			break;
 		default:
 			burn(0.005);
@@ -484,6 +535,7 @@ int main(void)
 		cmocka_unit_test(test_five_threads),
 		cmocka_unit_test(test_hostname),
 		cmocka_unit_test(test_return_codes),
+		cmocka_unit_test(test_stats),
 		cmocka_unit_test(test_undelivered),
 		cmocka_unit_test(test_app_names),
 		cmocka_unit_test(test_texts),

@@ -33,6 +33,12 @@ def incomplete():
     return sum(p.incomplete()[0] for p in profiles)
 
 
+def root(name):
+    """Ticks of stacks with this frame at the root."""
+    return sum(s.values[0] for p in profiles for s in p.samples
+               if s.frames[-1].name == name)
+
+
 def seconds():
     return sum(p.total() for p in profiles) / 1e9
 

@@ -33,9 +33,21 @@ static void start_by_config(uint32_t patience_ms)
 	(void)patience_ms;
 }
 
+/* Zeros where off: nobody writes. */
+static unsigned char count_samples(void)
+{
+	struct pyroscope_stats stats = PYROSCOPE_STATS_INIT;
+
+	CALL(pyroscope_stats(&stats));
+	return (unsigned char)(stats.samples + stats.tries_failed);
+}
+
 int main(int argc, char **argv)
 {
 	int error = 0;
+#ifdef USE_RESULTS
+	struct pyroscope_stats stats = PYROSCOPE_STATS_INIT;
+#endif
 
 	CALL(pyroscope_set_app_name("a name that must not be left behind"));
 	CALL(pyroscope_load("http://127.0.0.1:1/that-must-not-be-left-behind"));
@@ -51,11 +63,15 @@ int main(int argc, char **argv)
 		CALL(pyroscope_stop(0));
 	CALL(pyroscope_stack_register(argv, sizeof(*argv)));
 	CALL(pyroscope_stack_unregister(argv));
+	CALL(pyroscope_stats(NULL));
+	if (count_samples() > 1 && argc > 5)
+		puts("counted");
 #ifdef USE_RESULTS
 	error = VALUE(pyroscope_stop(1));
 	if (VALUE(pyroscope_set_app_name("another name")) < 0)
 		printf("%s\n", argv[1]);
 	error += VALUE(pyroscope_stack_register(argv, 8));
+	error += VALUE(pyroscope_stats(&stats));
 	printf("%d\n", error);
 #endif
 	(void)argv;
