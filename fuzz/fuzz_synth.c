@@ -37,7 +37,11 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		.is_code = data[0] & 4,
 	};
 
-	if (pyro_synth_rows(&code, check, &last) == 0 && last != 0xfff + size)
+	struct pyro_synth *synth = pyro_synth_new();
+
+	if (synth && pyro_synth_rows(synth, &code, check, &last) == 0 &&
+	    last != 0xfff + size)
 		__builtin_trap();
+	pyro_synth_free(synth);
 	return 0;
 }

@@ -61,9 +61,12 @@ static struct listing rows_of(const unsigned char *bytes, size_t len,
 		.entry = entry,
 	};
 	struct listing l = {.count = 0};
+	struct pyro_synth *synth = pyro_synth_new();
 
-	assert_int_equal(pyro_synth_rows(&code, list_row, &l), 0);
+	assert_non_null(synth);
+	assert_int_equal(pyro_synth_rows(synth, &code, list_row, &l), 0);
 	assert_int_equal(l.row[l.count - 1].hi, BASE + len);
+	pyro_synth_free(synth);
 	return l;
 }
 
@@ -445,8 +448,10 @@ static void any_bytes_give_rows_for_all(void **state)
 {
 	unsigned char bytes[512];
 	uint64_t seed = 88172645463325252u;
+	struct pyro_synth *synth = pyro_synth_new();
 
 	(void)state;
+	assert_non_null(synth);
 	for (int round = 0; round < 20000; round++) {
 		size_t len = 1 + next_random(&seed) % sizeof(bytes);
 		struct pyro_synth_code code = {
@@ -463,9 +468,11 @@ static void any_bytes_give_rows_for_all(void **state)
 
 		uint64_t last = BASE;
 
-		assert_int_equal(pyro_synth_rows(&code, check_row, &last), 0);
+		assert_int_equal(
+			pyro_synth_rows(synth, &code, check_row, &last), 0);
 		assert_int_equal(last, BASE + len);
 	}
+	pyro_synth_free(synth);
 }
 
 int main(void)

@@ -127,7 +127,11 @@ static int code_rows(struct pyro_cfi_holes *h, uint64_t lo, size_t len,
 
 	bool is_large = len > SMALL_MAX;
 
-	if (is_large && !h->has_starts)
+	if (!h->synth)
+		h->synth = pyro_synth_new();
+	if (!h->synth)
+		err = -ENOMEM;
+	else if (is_large && !h->has_starts)
 		err = read_starts(h);
 	if (!err) {
 		struct pyro_synth_code code = {
@@ -144,7 +148,7 @@ static int code_rows(struct pyro_cfi_holes *h, uint64_t lo, size_t len,
 			.is_absolute = h->elf->ehdr.e_type == ET_EXEC,
 			.is_code = is_code,
 		};
-		err = pyro_synth_rows(&code, row, arg);
+		err = pyro_synth_rows(h->synth, &code, row, arg);
 	}
 	pyro_pages_free(bytes, len);
 	return err;
@@ -211,5 +215,6 @@ void pyro_cfi_holes_free(struct pyro_cfi_holes *holes)
 	free_starts(&holes->start);
 	free_starts(&holes->local);
 	free_starts(&holes->maybe);
-	holes->has_starts = false;
+	pyro_synth_free(holes->synth);
+	*holes = (struct pyro_cfi_holes){.elf = holes->elf};
 }

@@ -9,6 +9,7 @@
 /* Zero but for elf. */
 struct pyro_cfi_holes {
 	const struct pyro_elf *elf; /* x86_64 */
+	struct pyro_synth *synth;   /* from the first hole on */
 	size_t bytes;               /* of code looked at so far */
 	bool has_starts;            /* the following were read */
 	/* As in struct pyro_synth_code. */

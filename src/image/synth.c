@@ -35,16 +35,30 @@ enum {
 	FLAG_AGAIN = 4   /* was looked at for the second time */
 };
 
+/* What is kept of an instruction: its length, and whether it is a call or a jump
+ * to what is not known. */
+#define SEEN_LEN 15
+#define SEEN_TURNS 16
+
+/* Of each byte of the code. */
+struct mark {
+	uint16_t state; /* before the instruction that begins here; 0: none */
+	uint8_t flags;
+	uint8_t seen; /* SEEN_LEN | SEEN_TURNS, once it was decoded */
+};
+
 struct job {
 	uint64_t at;
 	uint16_t state;
 	bool again;
 };
 
-struct synth {
+/* The arrays, with what they have room for, stay from one piece of code to the
+ * next, and so do the states. */
+struct pyro_synth {
 	const struct pyro_synth_code *code;
-	uint16_t *state_at; /* of each instruction's first byte; 0: none */
-	uint8_t *flags;
+	struct mark *mark;
+	size_t mark_cap;
 	struct pyro_synth_state *state;
 	size_t state_count, state_cap;
 	struct pyro_table index;
@@ -59,13 +73,14 @@ struct synth {
 
 static bool same_state(const void *owner, uint32_t item, const void *key)
 {
-	const struct synth *s = owner;
+	const struct pyro_synth *s = owner;
 
 	return memcmp(&s->state[item], key, sizeof(*s->state)) == 0;
 }
 
 /* A number for a state; 0, the gap, when there are too many. */
-static uint16_t number_of(struct synth *s, const struct pyro_synth_state *state)
+static uint16_t number_of(struct pyro_synth *s,
+			  const struct pyro_synth_state *state)
 {
 	uint64_t hash = pyro_hash(state, sizeof(*state), 0);
 	uint32_t i = pyro_table_find(&s->index, hash, same_state, s, state);
@@ -89,7 +104,7 @@ static uint16_t number_of(struct synth *s, const struct pyro_synth_state *state)
 	return (uint16_t)s->state_count++;
 }
 
-static uint16_t of_kind(struct synth *s, enum pyro_synth_kind kind)
+static uint16_t of_kind(struct pyro_synth *s, enum pyro_synth_kind kind)
 {
 	struct pyro_synth_state state;
 
@@ -102,12 +117,13 @@ static uint16_t of_kind(struct synth *s, enum pyro_synth_kind kind)
 	return number_of(s, &state);
 }
 
-static bool holds(const struct synth *s, uint64_t at)
+static bool holds(const struct pyro_synth *s, uint64_t at)
 {
 	return at - s->code->lo < s->code->len;
 }
 
-static bool decode(const struct synth *s, uint64_t at, struct pyro_insn *insn)
+static bool decode(const struct pyro_synth *s, uint64_t at,
+		   struct pyro_insn *insn)
 {
 	size_t off = (size_t)(at - s->code->lo);
 
@@ -115,7 +131,8 @@ static bool decode(const struct synth *s, uint64_t at, struct pyro_insn *insn)
 				insn);
 }
 
-static void push_job(struct synth *s, uint64_t at, uint16_t state, bool again)
+static void push_job(struct pyro_synth *s, uint64_t at, uint16_t state,
+		     bool again)
 {
 	struct job *grown = pyro_array_grow(s->job, &s->job_cap,
 					    s->job_count + 1, sizeof(*grown));
@@ -128,7 +145,7 @@ static void push_job(struct synth *s, uint64_t at, uint16_t state, bool again)
 	s->job[s->job_count++] = (struct job){at, state, again};
 }
 
-static void add_address(struct synth *s, uint64_t at)
+static void add_address(struct pyro_synth *s, uint64_t at)
 {
 	uint64_t *grown = pyro_array_grow(s->address, &s->address_cap,
 					  s->address_count + 1, sizeof(*grown));
@@ -148,33 +165,33 @@ static bool has_frame(const struct pyro_synth_state *state)
 }
 
 /* The target of a jump or branch. */
-static void go_to(struct synth *s, uint64_t at, uint16_t state)
+static void go_to(struct pyro_synth *s, uint64_t at, uint16_t state)
 {
 	if (!holds(s, at))
 		return;
 
 	size_t off = (size_t)(at - s->code->lo);
-	bool again = s->flags[off] == FLAG_LOCAL && !s->sweeping &&
+	bool again = s->mark[off].flags == FLAG_LOCAL && !s->sweeping &&
 		     has_frame(&s->state[state]);
 
-	if (again || !s->state_at[off])
+	if (again || !s->mark[off].state)
 		push_job(s, at, state, again);
 }
 
-static void call(struct synth *s, uint64_t at)
+static void call(struct pyro_synth *s, uint64_t at)
 {
 	if (at == 0 || !holds(s, at))
 		return;
 
 	size_t off = (size_t)(at - s->code->lo);
 
-	s->flags[off] |= FLAG_CALLED;
-	if (!s->state_at[off])
+	s->mark[off].flags |= FLAG_CALLED;
+	if (!s->mark[off].state)
 		push_job(s, at, of_kind(s, PYRO_SYNTH_FRAME), false);
 }
 
 /* Returns whether the next instruction follows. */
-static bool follow(struct synth *s, const struct pyro_insn *insn,
+static bool follow(struct pyro_synth *s, const struct pyro_insn *insn,
 		   uint16_t state)
 {
 	uint64_t target = (uint64_t)insn->value;
@@ -206,7 +223,7 @@ static bool follow(struct synth *s, const struct pyro_insn *insn,
 	}
 }
 
-static bool is_padding(const struct synth *s, uint64_t at,
+static bool is_padding(const struct pyro_synth *s, uint64_t at,
 		       const struct pyro_insn *insn)
 {
 	const unsigned char *p = s->code->bytes + (at - s->code->lo);
@@ -219,7 +236,7 @@ static bool is_padding(const struct synth *s, uint64_t at,
 }
 
 /* Behind a call that never returns, another function may begin. */
-static bool may_begin(const struct synth *s, uint64_t at)
+static bool may_begin(const struct pyro_synth *s, uint64_t at)
 {
 	struct pyro_insn insn;
 
@@ -228,8 +245,16 @@ static bool may_begin(const struct synth *s, uint64_t at)
 		(decode(s, at, &insn) && is_padding(s, at, &insn)));
 }
 
+static uint8_t see(const struct pyro_insn *insn)
+{
+	bool turns = insn->kind == PYRO_INSN_CALL ||
+		     (insn->kind == PYRO_INSN_JUMP && insn->value == 0);
+
+	return insn->len | (turns ? SEEN_TURNS : 0);
+}
+
 /* From one instruction on to where no next one follows, or it is known. */
-static void run_job(struct synth *s, struct job job)
+static void run_job(struct pyro_synth *s, struct job job)
 {
 	struct pyro_synth_state state = s->state[job.state];
 	bool first = true;
@@ -238,18 +263,22 @@ static void run_job(struct synth *s, struct job job)
 		size_t off = (size_t)(at - s->code->lo);
 		struct pyro_insn insn;
 
-		if (job.again ? s->flags[off] & FLAG_AGAIN : s->state_at[off])
+		if (job.again ? s->mark[off].flags & FLAG_AGAIN
+			      : s->mark[off].state)
 			return;
 		/* One function does not fall into the next. */
-		if (!first && (s->flags[off] & (FLAG_LOCAL | FLAG_CALLED)))
+		if (!first && (s->mark[off].flags & (FLAG_LOCAL | FLAG_CALLED)))
 			return;
 		if (!decode(s, at, &insn))
 			return;
 		if (job.again)
-			s->flags[off] |= FLAG_AGAIN;
-		s->state_at[off] = number_of(s, &state);
+			s->mark[off].flags |= FLAG_AGAIN;
+		s->mark[off].seen = see(&insn);
+		s->mark[off].state = job.state;
 		pyro_synth_apply(&state, &insn);
-		if (!follow(s, &insn, number_of(s, &state)))
+		if (memcmp(&state, &s->state[job.state], sizeof(state)) != 0)
+			job.state = number_of(s, &state);
+		if (!follow(s, &insn, job.state))
 			return;
 		at += insn.len;
 		first = false;
@@ -258,21 +287,21 @@ static void run_job(struct synth *s, struct job job)
 	}
 }
 
-static void run_jobs(struct synth *s)
+static void run_jobs(struct pyro_synth *s)
 {
 	while (s->job_count > 0 && !s->failed)
 		run_job(s, s->job[--s->job_count]);
 }
 
-static void begin(struct synth *s, uint64_t at, enum pyro_synth_kind kind)
+static void begin(struct pyro_synth *s, uint64_t at, enum pyro_synth_kind kind)
 {
-	if (!holds(s, at) || s->state_at[at - s->code->lo])
+	if (!holds(s, at) || s->mark[at - s->code->lo].state)
 		return;
 	push_job(s, at, of_kind(s, kind), false);
 	run_jobs(s);
 }
 
-static bool stands_at(const struct synth *s, size_t off, const void *bytes,
+static bool stands_at(const struct pyro_synth *s, size_t off, const void *bytes,
 		      size_t len)
 {
 	return len <= s->code->len - off &&
@@ -282,7 +311,7 @@ static bool stands_at(const struct synth *s, size_t off, const void *bytes,
 /* xor ebp, ebp marks the outermost frame (System V ABI 3.4.1); it is done by the
  * program's entry, and by what clone() starts a thread with: then pop rdi; call
  * *r9 follow, in musl. glibc's loader begins with mov rsp, rdi. */
-static void find_ends(struct synth *s)
+static void find_ends(struct pyro_synth *s)
 {
 	static const unsigned char marks[] = {0x31, 0xed};
 	static const unsigned char marks_64[] = {0x48, 0x31, 0xed};
@@ -311,7 +340,7 @@ static void find_ends(struct synth *s)
 
 /* mov $15, rax; syscall: what a signal handler returns to. The address before
  * it is looked up then, and belongs to it if it is padding. */
-static void find_trampolines(struct synth *s)
+static void find_trampolines(struct pyro_synth *s)
 {
 	static const unsigned char restorer[] = {0x48, 0xc7, 0xc0, 0x0f, 0,
 						 0,    0,    0x0f, 0x05};
@@ -324,22 +353,23 @@ static void find_trampolines(struct synth *s)
 		size_t off = (size_t)(at - c->bytes);
 
 		if (off > 0 && at[-1] == 0x90)
-			s->state_at[off - 1] = of_kind(s, PYRO_SYNTH_SIGNAL);
-		s->state_at[off] = s->state_at[off + 7] =
+			s->mark[off - 1].state = of_kind(s, PYRO_SYNTH_SIGNAL);
+		s->mark[off].state = s->mark[off + 7].state =
 			of_kind(s, PYRO_SYNTH_SIGNAL);
 	}
 }
 
-static void mark(struct synth *s, const uint64_t *at, size_t count, int flag)
+static void mark(struct pyro_synth *s, const uint64_t *at, size_t count,
+		 int flag)
 {
 	for (size_t i = 0; i < count; i++)
 		if (holds(s, at[i]))
-			s->flags[at[i] - s->code->lo] |= (uint8_t)flag;
+			s->mark[at[i] - s->code->lo].flags |= (uint8_t)flag;
 }
 
 /* Compilers align functions, or put them behind the end of another; what a jump
  * by addresses of labels leads to stands anywhere, and is no function. */
-static bool looks_like_start(const struct synth *s, uint64_t at)
+static bool looks_like_start(const struct pyro_synth *s, uint64_t at)
 {
 	if (!holds(s, at) || at % 16 == 0 || at == s->code->lo)
 		return true;
@@ -349,13 +379,13 @@ static bool looks_like_start(const struct synth *s, uint64_t at)
 	return before == 0xc3 || before == 0x90 || before == 0xcc;
 }
 
-static void begin_likely(struct synth *s, uint64_t at)
+static void begin_likely(struct pyro_synth *s, uint64_t at)
 {
 	if (looks_like_start(s, at))
 		begin(s, at, PYRO_SYNTH_FRAME);
 }
 
-static void begin_all(struct synth *s, const uint64_t *at, size_t count)
+static void begin_all(struct pyro_synth *s, const uint64_t *at, size_t count)
 {
 	for (size_t i = 0; i < count && !s->failed; i++)
 		begin(s, at[i], PYRO_SYNTH_FRAME);
@@ -363,7 +393,7 @@ static void begin_all(struct synth *s, const uint64_t *at, size_t count)
 
 /* What compilers write at the begin of functions, and hardly where the cases of
  * a switch begin, which are aligned as well. */
-static bool is_prologue(const struct synth *s, uint64_t at)
+static bool is_prologue(const struct pyro_synth *s, uint64_t at)
 {
 	static const unsigned char endbr[] = {0xf3, 0x0f, 0x1e, 0xfa};
 	struct pyro_insn insn;
@@ -384,13 +414,13 @@ enum fit {
 /* Does a path from here on end as one must that begins with this state? It
  * returns, or leaves, with nothing on the stack, or comes to where the state is
  * known. */
-static enum fit fit(struct synth *s, uint64_t at, uint16_t number)
+static enum fit fit(struct pyro_synth *s, uint64_t at, uint16_t number)
 {
 	struct pyro_synth_state state = s->state[number];
 
 	for (int n = 0; n < FIT_MAX && holds(s, at) && s->fits_left > 0; n++) {
 		struct pyro_insn insn;
-		uint16_t known = s->state_at[at - s->code->lo];
+		uint16_t known = s->mark[at - s->code->lo].state;
 
 		s->fits_left--;
 		if (state.kind != PYRO_SYNTH_FRAME || !decode(s, at, &insn))
@@ -412,7 +442,7 @@ static enum fit fit(struct synth *s, uint64_t at, uint16_t number)
 			at = (uint64_t)insn.value;
 			if (!holds(s, at))
 				return state.sp_off == 8 ? FIT_GOOD : FIT_BAD;
-		} else if (holds(s, at) && s->flags[at - s->code->lo]) {
+		} else if (holds(s, at) && s->mark[at - s->code->lo].flags) {
 			return FIT_UNKNOWN; /* behind a call: exit() */
 		}
 	}
@@ -421,7 +451,7 @@ static enum fit fit(struct synth *s, uint64_t at, uint16_t number)
 
 /* What most likely holds where no path leads to: as behind the call before it, as
  * at the last jump by a table, or as at the beginning of a function. */
-static uint16_t guess(struct synth *s, uint64_t at, uint16_t behind,
+static uint16_t guess(struct pyro_synth *s, uint64_t at, uint16_t behind,
 		      uint16_t jump, bool padded)
 {
 	uint16_t fresh = of_kind(s, PYRO_SYNTH_FRAME);
@@ -444,45 +474,48 @@ static uint16_t guess(struct synth *s, uint64_t at, uint16_t behind,
 
 /* Code that no path leads to: the targets of jumps by a table stand behind
  * them, most often. */
-static void sweep(struct synth *s)
+static void sweep(struct pyro_synth *s)
 {
 	uint16_t behind = 0, jump = 0;
-	bool padded = true;
+	bool was_padded = true;
 	uint64_t hi = s->code->lo + s->code->len;
 
 	s->sweeping = true;
 	for (uint64_t at = s->code->lo; at < hi && !s->failed;) {
 		size_t off = (size_t)(at - s->code->lo);
-		struct pyro_insn insn;
+		struct pyro_insn insn = {.len = s->mark[off].seen & SEEN_LEN};
+		bool is_new = insn.len == 0, padded;
 
-		if (!decode(s, at, &insn)) {
+		if ((is_new || s->mark[off].seen & SEEN_TURNS) &&
+		    !decode(s, at, &insn)) {
 			at++;
 			continue;
 		}
-		if (s->flags[off] & (FLAG_LOCAL | FLAG_CALLED))
+		if (s->mark[off].flags & (FLAG_LOCAL | FLAG_CALLED))
 			behind = jump = 0;
-		if (!s->state_at[off] && !is_padding(s, at, &insn)) {
-			push_job(s, at, guess(s, at, behind, jump, padded),
+		padded = is_new && !s->mark[off].state &&
+			 is_padding(s, at, &insn);
+		if (!s->mark[off].state && !padded) {
+			push_job(s, at, guess(s, at, behind, jump, was_padded),
 				 false);
 			run_jobs(s);
 		}
 
-		uint16_t here = s->state_at[off];
+		uint16_t here = s->mark[off].state;
 
 		if (here && insn.kind == PYRO_INSN_JUMP && insn.value == 0)
 			jump = here;
-		padded = !here && is_padding(s, at, &insn);
 		if (!padded)
 			behind = insn.kind == PYRO_INSN_CALL ? here : 0;
+		was_padded = padded;
 		at += insn.len;
 	}
 }
 
-static void explore(struct synth *s)
+static void explore(struct pyro_synth *s)
 {
 	const struct pyro_synth_code *c = s->code;
 
-	of_kind(s, PYRO_SYNTH_GAP); /* number 0 */
 	find_trampolines(s);
 	find_ends(s);
 	mark(s, c->start, c->start_count, FLAG_CALLED);
@@ -499,16 +532,18 @@ static void explore(struct synth *s)
 }
 
 /* Padding goes with what is before it. */
-static void emit(const struct synth *s, pyro_synth_row_fn *row, void *arg)
+static void emit(const struct pyro_synth *s, pyro_synth_row_fn *row, void *arg)
 {
 	uint64_t lo = s->code->lo, hi = lo + s->code->len, done = lo;
 	struct pyro_rule rule = {.cfa = PYRO_CFA_GAP};
 
 	for (uint64_t at = lo; at < hi;) {
-		uint16_t state = s->state_at[at - lo];
-		struct pyro_insn insn;
+		uint16_t state = s->mark[at - lo].state;
+		struct pyro_insn insn = {.len = s->mark[at - lo].seen &
+						SEEN_LEN};
 
-		if (!state || !decode(s, at, &insn)) {
+		/* Of trampolines, the bytes were looked at. */
+		if (!state || (!insn.len && !decode(s, at, &insn))) {
 			at++;
 			continue;
 		}
@@ -529,27 +564,46 @@ static void emit(const struct synth *s, pyro_synth_row_fn *row, void *arg)
 	}
 }
 
-int pyro_synth_rows(const struct pyro_synth_code *code, pyro_synth_row_fn *row,
-		    void *arg)
+struct pyro_synth *pyro_synth_new(void)
 {
-	struct synth s = {.code = code, .fits_left = 8 * code->len};
-	int err = 0;
+	struct pyro_synth *s = pyro_pages_alloc(sizeof(*s));
 
-	s.state_at = pyro_pages_alloc(code->len * sizeof(*s.state_at));
-	s.flags = pyro_pages_alloc(code->len);
-	if (!s.state_at || !s.flags)
-		s.failed = true;
-	else
-		explore(&s);
-	if (s.failed)
-		err = -ENOMEM;
-	else
-		emit(&s, row, arg);
-	pyro_pages_free(s.state_at, code->len * sizeof(*s.state_at));
-	pyro_pages_free(s.flags, code->len);
-	pyro_pages_free(s.state, s.state_cap * sizeof(*s.state));
-	pyro_table_free(&s.index);
-	pyro_pages_free(s.job, s.job_cap * sizeof(*s.job));
-	pyro_pages_free(s.address, s.address_cap * sizeof(*s.address));
-	return err;
+	if (s && of_kind(s, PYRO_SYNTH_GAP) == 0 && !s->failed)
+		return s; /* the gap is state number 0 */
+	pyro_synth_free(s);
+	return NULL;
+}
+
+void pyro_synth_free(struct pyro_synth *s)
+{
+	if (!s)
+		return;
+	pyro_pages_free(s->mark, s->mark_cap * sizeof(*s->mark));
+	pyro_pages_free(s->state, s->state_cap * sizeof(*s->state));
+	pyro_table_free(&s->index);
+	pyro_pages_free(s->job, s->job_cap * sizeof(*s->job));
+	pyro_pages_free(s->address, s->address_cap * sizeof(*s->address));
+	pyro_pages_free(s, sizeof(*s));
+}
+
+int pyro_synth_rows(struct pyro_synth *s, const struct pyro_synth_code *code,
+		    pyro_synth_row_fn *row, void *arg)
+{
+	struct mark *grown = pyro_array_grow(s->mark, &s->mark_cap, code->len,
+					     sizeof(*grown));
+
+	if (!grown && code->len)
+		return -ENOMEM;
+	s->mark = grown;
+	if (code->len)
+		memset(s->mark, 0, code->len * sizeof(*s->mark));
+	s->code = code;
+	s->job_count = s->address_count = 0;
+	s->sweeping = s->failed = false;
+	s->fits_left = 8 * code->len;
+	explore(s);
+	if (s->failed)
+		return -ENOMEM;
+	emit(s, row, arg);
+	return 0;
 }

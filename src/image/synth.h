@@ -24,11 +24,19 @@ struct pyro_synth_code {
 typedef void pyro_synth_row_fn(void *arg, uint64_t hi,
 			       const struct pyro_rule *rule);
 
+/* What is needed for it. One thread at a time. */
+struct pyro_synth;
+
+/* Returns owned; NULL for out of memory. */
+struct pyro_synth *pyro_synth_new(void);
+void pyro_synth_free(struct pyro_synth *synth);
+
 /* Follow the stack pointer through all code that can be found from the starts,
  * and call row for adjacent ranges by rising address, each from the end of the
  * one before up to hi. What was not reached has a GAP rule. Takes time linear in
  * len and 4 bytes of memory a byte of code. 0 or -ENOMEM (before any row). */
-int pyro_synth_rows(const struct pyro_synth_code *code, pyro_synth_row_fn *row,
+int pyro_synth_rows(struct pyro_synth *synth,
+		    const struct pyro_synth_code *code, pyro_synth_row_fn *row,
 		    void *arg);
 
 #endif
