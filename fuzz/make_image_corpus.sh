@@ -59,3 +59,11 @@ printf '\0\0\0\0\0\0\0\0' | dd of=fuzz/corpus/elf/no_sections bs=1 seek=40 \
 printf '\0\0\0\0\0\0' | dd of=fuzz/corpus/elf/no_sections bs=1 seek=58 \
 	conv=notrunc status=none
 objcopy --only-keep-debug "$work/O2.so" fuzz/corpus/elf/debug_file
+# As find-debuginfo.sh of rpm does it: what .dynsym has not, packed.
+nm -D --format=posix "$work/O2.so" | awk '{ print $1 }' | sort > "$work/dynamic"
+nm --format=posix "$work/O2.so" | awk '{ print $1 }' | sort > "$work/all"
+comm -13 "$work/dynamic" "$work/all" > "$work/keep"
+objcopy -S --keep-symbols="$work/keep" fuzz/corpus/elf/debug_file "$work/mini"
+xz -c "$work/mini" > "$work/mini.xz"
+objcopy --add-section .gnu_debugdata="$work/mini.xz" fuzz/corpus/elf/stripped \
+	fuzz/corpus/elf/minidebug

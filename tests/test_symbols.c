@@ -131,6 +131,21 @@ static int make_files(void **state)
 	return 0;
 }
 
+/* As find-debuginfo.sh of rpm does it. */
+static void make_minidebug(const char *from, const char *xz, const char *to)
+{
+	run("cd '%s' && nm -D %s --format=posix --defined-only "
+	    "| awk '{ print $1 }' | sort > dynamic && "
+	    "nm %s --format=posix --defined-only | awk '$2 ~ /[TtD]/ "
+	    "{ print $1 }' | sort > all && comm -13 dynamic all > keep && "
+	    "objcopy --only-keep-debug %s mini.debug && "
+	    "objcopy -S --remove-section .gdb_index --remove-section .comment "
+	    "--keep-symbols=keep mini.debug mini && %s < mini > mini.xz && "
+	    "strip -o %s %s && "
+	    "objcopy --add-section .gnu_debugdata=mini.xz %s",
+	    dir, from, from, from, xz, to, from, to);
+}
+
 static int remove_files(void **state)
 {
 	(void)state;
@@ -228,6 +243,75 @@ static void test_debuglink(void **state)
 	assert_true(lookup(in_dir("full.so"), "hidden", &lo, &size));
 	assert_false(pyro_symbols_find(o.symbols, lo, &s));
 	close_image(&o);
+}
+
+/* Is hidden(), which .dynsym has not, known, and shown(), which it has? */
+static void check_minidebug(const char *name, bool known)
+{
+	struct pyro_symbol s;
+	uint64_t lo, size;
+	struct opened o;
+
+	open_image(&o, in_dir(name), "");
+	assert_true(lookup(in_dir("full.so"), "hidden", &lo, &size));
+	if (pyro_symbols_find(o.symbols, lo, &s) != known)
+		fail_msg("%s: hidden %s", name, known ? "unknown" : "known");
+	check_name(&o, in_dir("full.so"), "shown", "shown");
+	if (known)
+		check_full(&o);
+	close_image(&o);
+}
+
+/* The emulated machine may have none. */
+static void skip_without_liblzma(void)
+{
+	if (UNDER_EMULATOR && !dlopen("liblzma.so.5", RTLD_NOW))
+		skip();
+}
+
+static void test_minidebug(void **state)
+{
+	(void)state;
+	skip_without_liblzma();
+	make_minidebug("full.so", "xz", "mini.so");
+	check_minidebug("mini.so", true);
+	make_minidebug("full.so", "xz -9", "mini9.so");
+	check_minidebug("mini9.so", true);
+	/* What is not there is not looked for in it. */
+	run("cd '%s' && echo broken > b && cp full.so both.so && "
+	    "objcopy --add-section .gnu_debugdata=b both.so",
+	    dir);
+	check_minidebug("both.so", true);
+}
+
+/* Fills the section with what a command prints. */
+static void check_refused(const char *command)
+{
+	run("cd '%s' && { %s; } > section && cp stripped.so refused.so && "
+	    "objcopy --add-section .gnu_debugdata=section refused.so",
+	    dir, command);
+	check_minidebug("refused.so", false);
+}
+
+static void test_minidebug_refused(void **state)
+{
+	(void)state;
+	skip_without_liblzma();
+	make_minidebug("full.so", "xz", "mini.so");
+	check_refused("echo no xz file");
+	check_refused("echo no ELF file | xz");
+	check_refused("xz < /dev/null");
+	check_refused("head -c 40 full.so | xz");
+	check_refused("xz < stripped.so"); /* nothing new in it */
+	check_refused("xz --format=lzma < mini");
+	check_refused("head -c -1 mini.xz");
+	check_refused("head -c 100 mini.xz");
+	check_refused("head -c 6 mini.xz");
+	check_refused("head -c 200 mini.xz; printf XXXX; tail -c +205 mini.xz");
+	/* What it unpacks to, what that takes, and how long it is itself. */
+	check_refused("{ cat mini; head -c 80M /dev/zero; } | xz -0");
+	check_refused("xz --lzma2=dict=1GiB < mini");
+	check_refused("cat mini.xz; head -c 17M /dev/zero");
 }
 
 /* Only what is exported can be known. */
@@ -385,6 +469,8 @@ int main(void)
 		cmocka_unit_test(test_full),
 		cmocka_unit_test(test_separate_debug_file),
 		cmocka_unit_test(test_debuglink),
+		cmocka_unit_test(test_minidebug),
+		cmocka_unit_test(test_minidebug_refused),
 		cmocka_unit_test(test_stripped),
 		cmocka_unit_test(test_system_libraries),
 		cmocka_unit_test(test_memory),

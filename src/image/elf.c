@@ -31,6 +31,10 @@ static int read_at(const struct pyro_elf *elf, uint64_t offset, void *to,
 		return -EBADMSG;
 	if (elf->fd >= 0)
 		return pyro_pread_all(elf->fd, to, len, offset);
+	if (elf->bytes) {
+		memcpy(to, elf->bytes + offset, len);
+		return 0;
+	}
 	return pyro_read_memory((const char *)elf->memory + offset, to, len)
 		       ? 0
 		       : -EFAULT;
@@ -136,6 +140,19 @@ static int read_shdrs(struct pyro_elf *elf)
 	return read_at(elf, s->sh_offset, elf->shstrtab, s->sh_size);
 }
 
+static int read_headers(struct pyro_elf *elf)
+{
+	int err = read_ehdr(elf);
+
+	if (!err)
+		err = read_phdrs(elf);
+	if (!err)
+		err = read_shdrs(elf);
+	if (err)
+		pyro_elf_close(elf);
+	return err;
+}
+
 int pyro_elf_open_file(struct pyro_elf *elf, int fd)
 {
 	struct stat st;
@@ -146,16 +163,14 @@ int pyro_elf_open_file(struct pyro_elf *elf, int fd)
 	if (!S_ISREG(st.st_mode))
 		return -ENOEXEC;
 	elf->file_size = (uint64_t)st.st_size;
+	return read_headers(elf);
+}
 
-	int err = read_ehdr(elf);
-
-	if (!err)
-		err = read_phdrs(elf);
-	if (!err)
-		err = read_shdrs(elf);
-	if (err)
-		pyro_elf_close(elf);
-	return err;
+int pyro_elf_open_bytes(struct pyro_elf *elf, const unsigned char *bytes,
+			size_t len)
+{
+	*elf = (struct pyro_elf){.fd = -1, .bytes = bytes, .file_size = len};
+	return read_headers(elf);
 }
 
 /* End of the last PT_LOAD and address of the one that holds the ELF header. */
@@ -240,7 +255,7 @@ static const Elf64_Phdr *segment_of(const struct pyro_elf *elf, uint64_t vaddr,
 {
 	for (size_t i = 0; i < elf->ehdr.e_phnum; i++) {
 		const Elf64_Phdr *p = &elf->phdr[i];
-		uint64_t size = elf->fd >= 0 ? p->p_filesz : p->p_memsz;
+		uint64_t size = elf->memory ? p->p_memsz : p->p_filesz;
 
 		if (p->p_type == PT_LOAD && vaddr >= p->p_vaddr &&
 		    vaddr - p->p_vaddr < size) {
@@ -257,7 +272,7 @@ uint64_t pyro_elf_room(const struct pyro_elf *elf, uint64_t vaddr)
 	uint64_t room;
 	const Elf64_Phdr *p = segment_of(elf, vaddr, &room);
 
-	if (!p || elf->fd < 0)
+	if (!p || elf->memory)
 		return room;
 
 	uint64_t skip = vaddr - p->p_vaddr;
@@ -276,7 +291,7 @@ int pyro_elf_read_vaddr(const struct pyro_elf *elf, uint64_t vaddr, size_t len,
 	*data = NULL;
 	if (!p || len > room || len > READ_MAX)
 		return -EBADMSG;
-	if (elf->fd >= 0) {
+	if (!elf->memory) {
 		if (p->p_offset > elf->file_size)
 			return -EBADMSG;
 		return read_pages(elf, p->p_offset + (vaddr - p->p_vaddr), len,
@@ -354,15 +369,15 @@ static bool build_id_of_segment(const struct pyro_elf *elf, const Elf64_Phdr *p,
 				struct pyro_build_id *id)
 {
 	unsigned char *data;
-	size_t len = elf->fd >= 0 ? p->p_filesz : p->p_memsz;
+	size_t len = elf->memory ? p->p_memsz : p->p_filesz;
 	int err;
 
 	if (len > NOTES_MAX)
 		return false;
-	if (elf->fd >= 0)
-		err = read_pages(elf, p->p_offset, len, &data);
-	else
+	if (elf->memory)
 		err = pyro_elf_read_vaddr(elf, p->p_vaddr, len, &data);
+	else
+		err = read_pages(elf, p->p_offset, len, &data);
 	if (err)
 		return false;
 

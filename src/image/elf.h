@@ -2,8 +2,9 @@
 /* elf.h - bounds-checked reader of one ELF64 little-endian image
  *
  * From a file (by pread: a mapping would raise SIGBUS in the user's process if
- * somebody truncates it) or from this process's memory (by pyro_read_memory:
- * it cannot fault if the object is unloaded meanwhile). All input is hostile. */
+ * somebody truncates it), from a file's bytes, or as the loader has mapped it in
+ * this process (by pyro_read_memory: it cannot fault if the object is unloaded
+ * meanwhile). All input is hostile. */
 #ifndef PYRO_IMAGE_ELF_H
 #define PYRO_IMAGE_ELF_H
 
@@ -19,10 +20,11 @@ struct pyro_build_id {
 };
 
 struct pyro_elf {
-	int fd;             /* -1: memory. Borrowed */
-	uintptr_t memory;   /* address of the ELF header, if fd is -1 */
+	int fd;                     /* of a file, else -1. Borrowed */
+	const unsigned char *bytes; /* of a file, else NULL. Borrowed */
+	uintptr_t memory;   /* address of the mapped ELF header, else 0 */
 	uint64_t file_size; /* bytes that can be asked for */
-	uintptr_t bias;     /* memory images: run-time - ELF address */
+	uintptr_t bias;     /* mapped images: run-time - ELF address */
 	Elf64_Ehdr ehdr;
 	Elf64_Phdr *phdr; /* ehdr.e_phnum of them, checked */
 	Elf64_Shdr *shdr; /* shnum of them, or NULL (memory has none) */
@@ -36,6 +38,9 @@ struct pyro_elf {
  * when it is not an ELF64 of this machine's byte order, -EBADMSG when it is
  * broken, or -errno. */
 int pyro_elf_open_file(struct pyro_elf *elf, int fd);
+/* The same of a file's bytes, which are borrowed as long. */
+int pyro_elf_open_bytes(struct pyro_elf *elf, const unsigned char *bytes,
+			size_t len);
 /* header: address of the ELF header in this process. */
 int pyro_elf_open_memory(struct pyro_elf *elf, uintptr_t header);
 void pyro_elf_close(struct pyro_elf *elf);

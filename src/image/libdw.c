@@ -5,10 +5,9 @@
  * some milliseconds once. It takes its memory from the program's malloc. */
 #include "image/libdw.h"
 
-#include <dlfcn.h>
 #include <errno.h>
-#include <string.h>
 
+#include "base/library.h"
 #include "base/log.h"
 #include "base/sync.h"
 
@@ -16,12 +15,9 @@
 static struct pyro_libdw functions;
 static bool tried, usable;
 
-static bool find_symbols(void *lib)
+static int load_functions(void)
 {
-	const struct {
-		const char *name;
-		void *to; /* a function pointer */
-	} wanted[] = {
+	const struct pyro_library_function wanted[] = {
 		{"elf_version", &functions.elf_version},
 		{"elf_memory", &functions.elf_memory},
 		{"elf_end", &functions.elf_end},
@@ -53,29 +49,20 @@ static bool find_symbols(void *lib)
 		{"dwarf_lineno", &functions.lineno},
 	};
 
-	for (size_t i = 0; i < PYRO_COUNT_OF(wanted); i++) {
-		void *symbol = dlsym(lib, wanted[i].name);
-
-		/* ISO C has no cast from void * to a function pointer. */
-		memcpy(wanted[i].to, &symbol, sizeof(symbol));
-		if (!symbol)
-			return false;
-	}
-	return true;
+	return pyro_library_load("libdw.so.1", wanted, PYRO_COUNT_OF(wanted));
 }
 
 static void load_locked(void)
 {
 	tried = true;
 
-	void *lib = dlopen("libdw.so.1", RTLD_NOW | RTLD_LOCAL);
+	int err = load_functions();
 
-	if (!lib)
+	if (err == -ENOENT)
 		PYRO_LOG_ONCE("no line numbers: they need libdw.so.1; install "
 			      "libdw1 (Debian, Ubuntu) or elfutils-libs "
 			      "(Fedora)");
-	else if (!find_symbols(lib) ||
-		 functions.elf_version(EV_CURRENT) == EV_NONE)
+	else if (err || functions.elf_version(EV_CURRENT) == EV_NONE)
 		PYRO_LOG_ONCE("no line numbers: the libdw.so.1 here cannot be "
 			      "used");
 	else

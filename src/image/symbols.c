@@ -11,6 +11,7 @@
 
 #include "base/buf.h"
 #include "image/debug_file.h"
+#include "image/minidebug.h"
 #include "image/sort.h"
 #include "image/symbols_table.h"
 
@@ -238,12 +239,13 @@ static int make_symbols(struct pyro_symbols *s, const struct candidates *c)
 struct sources {
 	struct pyro_elf debug;
 	bool has_debug;
+	struct pyro_minidebug mini;
 	struct pyro_symtab full, dynamic;
 };
 
-/* What cannot be read is as good as absent; only memory is an error. */
-static int read_sources(struct sources *from, const struct pyro_elf *elf,
-			const struct pyro_build_id *id, const char *debug_root)
+/* The first .symtab there is. */
+static int read_full(struct sources *from, const struct pyro_elf *elf,
+		     const struct pyro_build_id *id, const char *debug_root)
 {
 	int err = pyro_symtab_read(&from->full, elf, SHT_SYMTAB);
 
@@ -252,6 +254,18 @@ static int read_sources(struct sources *from, const struct pyro_elf *elf,
 		from->has_debug = true;
 		err = pyro_symtab_read(&from->full, &from->debug, SHT_SYMTAB);
 	}
+	if (err && err != -ENOMEM && pyro_minidebug_open(&from->mini, elf) == 0)
+		err = pyro_symtab_read(&from->full, &from->mini.elf,
+				       SHT_SYMTAB);
+	return err;
+}
+
+/* What cannot be read is as good as absent; only memory is an error. */
+static int read_sources(struct sources *from, const struct pyro_elf *elf,
+			const struct pyro_build_id *id, const char *debug_root)
+{
+	int err = read_full(from, elf, id, debug_root);
+
 	if (err == -ENOMEM)
 		return err;
 	err = pyro_symtab_read(&from->dynamic, elf, SHT_DYNSYM);
@@ -264,6 +278,7 @@ static void close_sources(struct sources *from)
 {
 	pyro_symtab_free(&from->full);
 	pyro_symtab_free(&from->dynamic);
+	pyro_minidebug_close(&from->mini);
 	if (from->has_debug)
 		pyro_debug_file_close(&from->debug);
 }

@@ -13,9 +13,8 @@ struct pyro_symbol {
 };
 
 /* Function symbols of an image: .symtab, else the .symtab of a separate debug
- * file (debug_file.h; debug_root is usually "/usr/lib/debug"), else
- * .dynsym; tables are joined where both exist (.dynsym adds what .symtab
- * lacks). An image without symbols gives an empty table, not an error.
+ * file (debug_file.h; debug_root is usually "/usr/lib/debug"), else that of
+ * .gnu_debugdata (minidebug.h); and .dynsym, which adds what those lack. An image without symbols gives an empty table, not an error.
  * Returns owned (pyro_symbols_free) in *out; 0 or -errno. */
 int pyro_symbols_open(const struct pyro_elf *elf,
 		      const struct pyro_build_id *id, const char *debug_root,

@@ -54,7 +54,7 @@ struct dynamic {
 /* The loader has made addresses absolute, in most objects. */
 static uint64_t to_vaddr(const struct pyro_elf *elf, uint64_t address)
 {
-	if (elf->fd < 0 && address >= elf->bias &&
+	if (elf->memory && address >= elf->bias &&
 	    pyro_elf_room(elf, address - elf->bias) > 0)
 		return address - elf->bias;
 	return address;

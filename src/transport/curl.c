@@ -15,11 +15,11 @@
 
 #include <arpa/inet.h>
 #include <curl/curl.h>
-#include <dlfcn.h>
 #include <errno.h>
 #include <stdatomic.h>
 #include <string.h>
 
+#include "base/library.h"
 #include "base/log.h"
 #include "base/os.h"
 #include "base/sync.h"
@@ -52,21 +52,9 @@ static struct {
 	void (*tls_thread_stop)(void); /* OpenSSL's; NULL with others */
 } curl;
 
-/* ISO C has no cast from void * to a function pointer. */
-static bool find_symbol(void *lib, const char *name, void *to)
+static int load_functions(void)
 {
-	void *symbol = dlsym(lib, name);
-
-	memcpy(to, &symbol, sizeof(symbol));
-	return symbol != NULL;
-}
-
-static bool find_symbols(void *lib)
-{
-	const struct {
-		const char *name;
-		void *to; /* a function pointer */
-	} wanted[] = {
+	const struct pyro_library_function wanted[] = {
 		{"curl_global_init", &curl.global_init},
 		{"curl_easy_init", &curl.easy_init},
 		{"curl_easy_setopt", &curl.easy_setopt},
@@ -81,13 +69,10 @@ static bool find_symbols(void *lib)
 		{"curl_multi_cleanup", &curl.multi_cleanup},
 		{"curl_slist_append", &curl.slist_append},
 		{"curl_slist_free_all", &curl.slist_free_all},
+		{"?OPENSSL_thread_stop", &curl.tls_thread_stop},
 	};
 
-	for (size_t i = 0; i < PYRO_COUNT_OF(wanted); i++)
-		if (!find_symbol(lib, wanted[i].name, wanted[i].to))
-			return false;
-	find_symbol(lib, "OPENSSL_thread_stop", &curl.tls_thread_stop);
-	return true;
+	return pyro_library_load("libcurl.so.4", wanted, PYRO_COUNT_OF(wanted));
 }
 
 /* True when libcurl can be used; *fresh when this call has made it so. */
@@ -97,16 +82,15 @@ static bool load_locked(bool *fresh)
 		return curl.usable;
 	curl.tried = true;
 
-	void *lib = dlopen("libcurl.so.4", RTLD_NOW | RTLD_LOCAL);
+	int err = load_functions();
 
-	if (!lib) {
+	if (err == -ENOENT) {
 		PYRO_LOG_ONCE("https:// needs libcurl.so.4, nothing is sent: "
 			      "install libcurl4 (Debian, Ubuntu) or libcurl "
 			      "(Fedora, Alpine)");
 		return false;
 	}
-	if (!find_symbols(lib) ||
-	    curl.global_init(CURL_GLOBAL_ALL) != CURLE_OK) {
+	if (err || curl.global_init(CURL_GLOBAL_ALL) != CURLE_OK) {
 		PYRO_LOG_ONCE("https:// needs libcurl.so.4, and the one here "
 			      "cannot be used: nothing is sent");
 		return false;
