@@ -243,7 +243,7 @@ static bool pushed_by_plt(struct walker *w)
 }
 
 /* A leaf that has not touched the stack. */
-static bool step_from_leaf(struct walker *w)
+static bool step_from_leaf(struct walker *w, bool made)
 {
 	uintptr_t ra = pyro_strip_return_address(w->regs.lr);
 	uintptr_t cfa = w->regs.sp;
@@ -255,7 +255,9 @@ static bool step_from_leaf(struct walker *w)
 			return false;
 		cfa += sizeof(uintptr_t);
 	}
-	if (!is_return_address(w, ra))
+	/* Code made at run time pushes registers, which may hold the address of a
+	 * function. */
+	if (made ? !follows_call(w, ra) : !is_return_address(w, ra))
 		return false;
 	enter_caller(w, ra, cfa + (pushed_by_plt(w) ? 2 * sizeof(ra) : 0));
 	return true;
@@ -267,7 +269,7 @@ static enum pyro_stop step_without_cfi(struct walker *w, enum pyro_stop reason)
 {
 	uintptr_t ra, fp;
 
-	if (step_from_leaf(w))
+	if (step_from_leaf(w, reason == PYRO_STOP_UNMAPPED))
 		return PYRO_STOP_END;
 	if (w->lost_fp || w->regs.fp < w->regs.sp ||
 	    !load(w, w->regs.fp + sizeof(uintptr_t), &ra) ||

@@ -9,12 +9,15 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "image/perf_map.h"
+
 struct builder {
 	struct pyro_profile *profile;
 	struct pyro_modules *modules;
 	enum pyro_symbolize symbolize;
 	const struct pyro_lines *lines;
 	struct pyro_names *names;
+	struct pyro_perf_map made;  /* code that no object holds */
 	struct pyro_table by_frame; /* frame -> index into known */
 	struct known {
 		uint64_t frame;
@@ -84,16 +87,17 @@ static uint32_t function_named(struct builder *b, const char *name,
 	return pyro_profile_function(b->profile, &function);
 }
 
-/* Code that no object holds: by page, as each address of a JIT would be a
- * function of its own otherwise. */
+/* Code that no object holds: what its maker has called it, or else by page, as
+ * each address of a JIT would be a function of its own otherwise. */
 static uint32_t anonymous(struct builder *b, uint64_t vaddr)
 {
+	const char *name = pyro_perf_map_find(&b->made, vaddr);
 	struct pyro_line line = {0};
-	char name[64];
+	char page[64];
 
-	snprintf(name, sizeof(name), "[anon:0x%llx]",
+	snprintf(page, sizeof(page), "[anon:0x%llx]",
 		 (unsigned long long)(vaddr & ~UINT64_C(4095)));
-	line.function = function_named(b, name, NULL, 0);
+	line.function = function_named(b, name ? name : page, NULL, 0);
 	return pyro_profile_location(b->profile, vaddr, 0, &line, 1);
 }
 
@@ -231,6 +235,20 @@ static void add_stack(struct builder *b, const struct pyro_stack_entry *e)
 	}
 }
 
+static void name_made_code(struct builder *b, const struct pyro_stacks *stacks)
+{
+	for (size_t i = 0; i < stacks->count; i++) {
+		const struct pyro_stack_entry *e = &stacks->entries[i];
+
+		for (size_t j = 0; j < e->depth; j++)
+			if (PYRO_FRAME_MODULE(e->frames[j]) == 0)
+				pyro_perf_map_want(
+					&b->made,
+					PYRO_FRAME_ADDRESS(e->frames[j]));
+	}
+	pyro_perf_map_read(&b->made);
+}
+
 static void add_pseudo(struct builder *b, const char *name, uint64_t ticks,
 		       uint64_t ns)
 {
@@ -260,6 +278,7 @@ struct pyro_profile *pyro_cpu_profile(const struct pyro_cpu_window *window,
 	pyro_profile_set_cpu(b.profile, (int64_t)period);
 	b.profile->time_ns = window->time_ns;
 	b.profile->duration_ns = window->duration_ns;
+	name_made_code(&b, stacks);
 	for (size_t i = 0; i < stacks->count; i++)
 		add_stack(&b, &stacks->entries[i]);
 	add_pseudo(&b, "[overflow]", stacks->overflow.ticks,
@@ -270,6 +289,7 @@ struct pyro_profile *pyro_cpu_profile(const struct pyro_cpu_window *window,
 	add_pseudo(&b, "[pyroscope]", window->library_ns / period,
 		   window->library_ns);
 
+	pyro_perf_map_free(&b.made);
 	pyro_table_free(&b.by_frame);
 	pyro_pages_free(b.known, b.cap * sizeof(*b.known));
 	pyro_pages_free(b.mapping, b.mapping_cap * sizeof(*b.mapping));
