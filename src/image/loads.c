@@ -4,13 +4,17 @@
  * dl_iterate_phdr holds the loader's lock while it calls back, so the callback
  * only copies plain data into room made before; when the room is too small it
  * is made larger outside, and all is copied again. Files are compared with what
- * is mapped (program headers and build ID) before they are believed: a package
- * upgrade replaces files under running programs. */
+ * is mapped before they are believed: a package upgrade replaces files under
+ * running programs. Program headers and build ID have to be the same; without a
+ * build ID two builds may look alike, and the inode has to be the mapped one. (Not
+ * the device: file systems that stand on others tell different ones.) */
 #include "image/loads.h"
 
 #include <errno.h>
 #include <fcntl.h>
 #include <link.h>
+#include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/auxv.h>
 #include <sys/stat.h>
@@ -21,6 +25,7 @@
 #include "base/table.h"
 
 #define SELF_EXE "/proc/self/exe"
+#define MAPS_MAX ((size_t)64 << 20)
 
 static int see_counters(struct dl_phdr_info *info, size_t size, void *arg)
 {
@@ -102,6 +107,7 @@ int pyro_loads_copy(struct pyro_loads *loads)
 		if (err)
 			return err;
 		loads->count = loads->names_len = loads->phdr_count = 0;
+		pyro_buf_free(&loads->maps);
 		pyro_mutex_lock(&pyro_loader_lock);
 		dl_iterate_phdr(copy_load, loads);
 		pyro_mutex_unlock(&pyro_loader_lock);
@@ -116,6 +122,7 @@ void pyro_loads_free(struct pyro_loads *loads)
 	pyro_pages_free(loads->item, loads->cap * sizeof(*loads->item));
 	pyro_pages_free(loads->names, loads->names_cap);
 	pyro_pages_free(loads->phdrs, loads->phdr_cap * sizeof(*loads->phdrs));
+	pyro_buf_free(&loads->maps);
 	*loads = (struct pyro_loads){0};
 }
 
@@ -160,8 +167,38 @@ static void set_executable_path(struct pyro_object *o)
 	o->path[len] = '\0';
 }
 
-void pyro_object_look(struct pyro_object *object,
-		      const struct pyro_loads *loads, size_t i)
+/* The lines of the map: "lo-hi mode offset device inode path". */
+static uint64_t inode_at(const char *line, uintptr_t address)
+{
+	while (line && *line) {
+		char *at;
+		uintptr_t lo = strtoul(line, &at, 16);
+		uintptr_t hi = *at == '-' ? strtoul(at + 1, &at, 16) : 0;
+		unsigned long long inode;
+
+		if (address >= lo && address < hi)
+			return sscanf(at, "%*s %*s %*s %llu", &inode) == 1
+				       ? inode
+				       : 0;
+		line = strchr(line, '\n');
+		line += line ? 1 : 0;
+	}
+	return 0;
+}
+
+static uint64_t mapped_inode(struct pyro_loads *loads, uintptr_t address)
+{
+	struct pyro_buf *maps = &loads->maps;
+
+	if (maps->len == 0) {
+		pyro_read_file("/proc/self/maps", MAPS_MAX, maps);
+		pyro_buf_put(maps, "", 1);
+	}
+	return maps->failed ? 0 : inode_at((const char *)maps->data, address);
+}
+
+void pyro_object_look(struct pyro_object *object, struct pyro_loads *loads,
+		      size_t i)
 {
 	struct pyro_object *o = object;
 	struct pyro_identity *id = &o->identity;
@@ -187,6 +224,17 @@ void pyro_object_look(struct pyro_object *object,
 		pyro_elf_build_id(&memory, &id->build_id);
 		pyro_elf_close(&memory);
 	}
+	if (id->build_id.len == 0 && id->kind == PYRO_OBJECT_FILE && o->header)
+		id->mapped_inode = mapped_inode(loads, o->header);
+}
+
+/* The executable's is opened by what is mapped, not by a path. */
+static bool is_mapped_file(const struct pyro_identity *identity,
+			   const struct stat *st)
+{
+	return identity->build_id.len > 0 ||
+	       identity->kind == PYRO_OBJECT_EXECUTABLE ||
+	       st->st_ino == identity->mapped_inode;
 }
 
 static bool is_identical(const struct pyro_elf *elf,
@@ -219,13 +267,15 @@ static bool open_file(struct pyro_identity *identity, struct pyro_elf *elf)
 		close(fd);
 		return false;
 	}
-	if (!is_identical(elf, identity)) {
+	if (!is_mapped_file(identity, &st) || !is_identical(elf, identity)) {
 		pyro_object_close(elf);
 		return false;
 	}
 	identity->dev = st.st_dev;
 	identity->inode = st.st_ino;
 	identity->size = (uint64_t)st.st_size;
+	identity->mtime_ns = (uint64_t)st.st_mtim.tv_sec * PYRO_NS_PER_SEC +
+			     (uint64_t)st.st_mtim.tv_nsec;
 	return true;
 }
 

@@ -4,6 +4,7 @@
 #ifndef PYRO_IMAGE_LOADS_H
 #define PYRO_IMAGE_LOADS_H
 
+#include "base/buf.h"
 #include "image/elf.h"
 
 /* One object as dl_iterate_phdr told it: plain copies. */
@@ -23,6 +24,7 @@ struct pyro_loads {
 	size_t names_len, names_cap;
 	Elf64_Phdr *phdrs;
 	size_t phdr_count, phdr_cap;
+	struct pyro_buf maps; /* /proc/self/maps, once an object needed it */
 };
 
 /* Copy the list again. 0 or -ENOMEM. */
@@ -42,9 +44,11 @@ struct pyro_identity {
 	const char *path;
 	enum pyro_object_kind kind;
 	struct pyro_build_id build_id;
-	uint64_t phdr_hash; /* there are files without a build ID */
+	/* There are files without a build ID. */
+	uint64_t phdr_hash;
+	uint64_t mapped_inode; /* of those alone; 0: nobody can tell */
 	/* Of the file, if it is the one mapped; else 0. */
-	uint64_t dev, inode, size;
+	uint64_t dev, inode, size, mtime_ns;
 };
 
 struct pyro_object {
@@ -56,12 +60,13 @@ struct pyro_object {
 	char path[4096];
 };
 
-/* What the list and memory tell of the i-th load; dev, inode, size stay 0. */
-void pyro_object_look(struct pyro_object *object,
-		      const struct pyro_loads *loads, size_t i);
+/* What the list and memory tell of the i-th load; dev, inode, size and time stay
+ * 0. */
+void pyro_object_look(struct pyro_object *object, struct pyro_loads *loads,
+		      size_t i);
 
 /* Open the image of this identity: its file if that is the one mapped, with
- * *file_matches set and dev, inode, size filled in; else memory at header, if
+ * *file_matches set and dev, inode, size, time filled in; else memory at header, if
  * that is not 0. Close with pyro_object_close. 0 or -ENOENT; keeps errno. */
 int pyro_object_open(struct pyro_identity *identity, uintptr_t header,
 		     struct pyro_elf *elf, bool *file_matches);

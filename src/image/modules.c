@@ -93,12 +93,11 @@ void pyro_modules_free(struct pyro_modules *modules)
 	pyro_pages_free(modules, sizeof(*modules));
 }
 
-/* Still loaded where it was, as far as memory tells: its file need not be
- * opened again. Without a build ID only the file can tell. */
+/* Still loaded where it was, as far as memory tells. */
 static bool is_unmoved(const struct entry *e, const struct pyro_object *o)
 {
 	return e->header == o->header && e->pub.bias == o->bias &&
-	       o->identity.build_id.len > 0 &&
+	       e->identity.mapped_inode == o->identity.mapped_inode &&
 	       e->identity.phdr_hash == o->identity.phdr_hash &&
 	       pyro_build_id_equal(&e->identity.build_id,
 				   &o->identity.build_id) &&
@@ -111,6 +110,8 @@ static bool is_same(const struct entry *e, const struct pyro_object *o)
 
 	return a->phdr_hash == b->phdr_hash && a->inode == b->inode &&
 	       a->dev == b->dev && a->size == b->size &&
+	       a->mtime_ns == b->mtime_ns &&
+	       a->mapped_inode == b->mapped_inode &&
 	       pyro_build_id_equal(&a->build_id, &b->build_id) &&
 	       strcmp(a->path, b->path) == 0;
 }
@@ -179,9 +180,13 @@ static struct entry *add_entry(struct pyro_modules *m,
 	return e;
 }
 
+/* A file need not be opened again while its build ID stays where it was. Without
+ * one it has to be: another build may have taken its place, and its inode. Once
+ * that file is gone, memory tells. */
 static struct entry *find_or_add(struct pyro_modules *m, struct pyro_object *o)
 {
-	struct entry *e = find_entry(m, o, is_unmoved);
+	bool has_id = o->identity.build_id.len > 0;
+	struct entry *e = has_id ? find_entry(m, o, is_unmoved) : NULL;
 	struct pyro_elf elf;
 	bool file_matches;
 
@@ -192,6 +197,8 @@ static struct entry *find_or_add(struct pyro_modules *m, struct pyro_object *o)
 		pyro_object_open(&o->identity, o->header, &elf, &file_matches);
 
 	e = find_entry(m, o, is_same);
+	if (!e && !has_id && !file_matches)
+		e = find_entry(m, o, is_unmoved);
 	if (!e)
 		e = add_entry(m, o, err ? NULL : &elf, file_matches);
 	if (!err)
@@ -270,6 +277,7 @@ static int find_maps(struct pyro_modules *m, struct maps *maps)
 		e->header = o->header;
 		err = add_maps(maps, o, e, i < fixed);
 	}
+	pyro_buf_free(&m->loads.maps);
 	pyro_pages_free(o, sizeof(*o));
 	return err;
 }

@@ -4,8 +4,8 @@
  *
  * Owned by the collector; only pyro_modules_current() may be called elsewhere.
  * A module keeps its id for the life of the process, also when it is unloaded
- * and loaded again (same path, build ID, device, inode and size): what is known
- * of it is kept. */
+ * and loaded again (same path, build ID, device, inode, size and time): what is
+ * known of it is kept. */
 #ifndef PYRO_IMAGE_MODULES_H
 #define PYRO_IMAGE_MODULES_H
 
