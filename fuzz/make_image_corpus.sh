@@ -1,12 +1,13 @@
 #!/bin/sh
 # SPDX-License-Identifier: Apache-2.0
-# Makes the seeds of fuzz_elf and fuzz_cfi in fuzz/corpus from small programs
+# Makes the seeds of the fuzz targets of images in fuzz/corpus from small programs
 # that it compiles: run it in the source folder when a new form is wanted.
 set -eu
 
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
-mkdir -p fuzz/corpus/elf fuzz/corpus/cfi
+mkdir -p fuzz/corpus/elf fuzz/corpus/cfi fuzz/corpus/symbols \
+	fuzz/corpus/debug_image
 
 cat > "$work/a.c" <<'END'
 #include <alloca.h>
@@ -67,3 +68,44 @@ objcopy -S --keep-symbols="$work/keep" fuzz/corpus/elf/debug_file "$work/mini"
 xz -c "$work/mini" > "$work/mini.xz"
 objcopy --add-section .gnu_debugdata="$work/mini.xz" fuzz/corpus/elf/stripped \
 	fuzz/corpus/elf/minidebug
+
+# Kind, length of the symbols, symbols, strings.
+objcopy --dump-section .dynsym="$work/symbols" \
+	--dump-section .dynstr="$work/strings" "$work/O2.so" "$work/copy"
+len=$(stat -c %s "$work/symbols")
+for kind in 0 1; do
+	# shellcheck disable=SC2059
+	{ printf "\\00$kind\\$(printf %03o $((len % 256)))\\$(printf %03o \
+		$((len / 256)))"; cat "$work/symbols" "$work/strings"; } \
+		> fuzz/corpus/symbols/table_$kind
+done
+# Dynamic section, symbols, strings, hash tables: at 0x200, 0x400, ...
+cat > "$work/mapped.S" <<'END'
+	.quad 6, 0x400, 5, 0x500, 10, 16
+which:	.quad 4, 0x600, 0, 0
+	.org 0x200
+	.quad 0, 0, 0, 0x1001200000001, 0x1010, 0x20, 0x1001200000006, 0x1020, 0
+	.org 0x300
+	.ascii "\0func\0other\0"
+	.org 0x400
+	.long 1, 3, 1, 0, 2, 0
+	.org 0x500
+	.long 1, 1, 1, 0
+	.quad -1
+	.long 1, 0x10, 0x11
+END
+cc -c -o "$work/mapped.o" "$work/mapped.S"
+sed 's/^which:.*/	.quad 0x6ffffef5, 0x700, 0, 0/' "$work/mapped.S" > "$work/gnu.S"
+cc -c -o "$work/gnu.o" "$work/gnu.S"
+for hash in mapped gnu; do
+	objcopy -O binary -j .text "$work/$hash.o" "$work/$hash"
+	{ printf '\002'; cat "$work/$hash"; } > "fuzz/corpus/symbols/$hash"
+done
+
+# What libdw is shown of a file; packed, and of all forms.
+cc -c -g -gdwarf-5 -O2 -w -o fuzz/corpus/debug_image/dwarf5 "$work/a.c"
+cc -c -g -gdwarf-4 -O2 -w -o fuzz/corpus/debug_image/dwarf4 "$work/a.c"
+objcopy --compress-debug-sections=zlib fuzz/corpus/debug_image/dwarf5 \
+	fuzz/corpus/debug_image/packed
+objcopy --only-section=.debug_str fuzz/corpus/debug_image/dwarf5 \
+	fuzz/corpus/debug_image/strings

@@ -58,5 +58,15 @@ path "without a map: by page" plain.pb.gz \
 	"called_by_made;[anon:0x*;[anon:0x*;main;__libc_start*"
 path "without a map: where the stack ends" plain.pb.gz \
 	"called_by_made;[anon:0x*;[truncated: code of no object]"
+# In a container the file has the number that the program has there.
+if unshare --pid --fork --mount-proc true 2>/dev/null; then
+	run unshare --pid --fork --mount-proc \
+		"$pyro" record -o space.pb.gz -- "$program"
+	is "own PIDs: exit code" 0 $rc
+	map=$(cat out)
+	rm -f -- "$map"
+	has "own PIDs: a small one" '^/tmp/perf-[0-9]{1,2}\.map$' out
+	path "own PIDs: names" space.pb.gz "made_loop;main;__libc_start*"
+fi
 no_leftovers "made code"
 finish
