@@ -39,7 +39,7 @@ int main(int argc, char **argv)
 		perror(argv[2]);
 		return 1;
 	}
-	for (int i = 0; i < 400; i++)
+	for (int i = 0; i < 800; i++)
 		done += shown(rounds) + hidden_in_main(rounds);
 	return 0;
 }
