@@ -133,7 +133,9 @@ struct pyroscope_config {
 	 *             own thread, in 1 % of the time and 64 MiB at the most, so
 	 *             that a large program's lines come some profiles later
 	 *   "server"  its address and build ID, for servers that have the
-	 *             executables and look for the names themselves.
+	 *             executables and look for the names themselves (Pyroscope
+	 *             with -symbolizer.enabled); what has no build ID is named
+	 *             as above.
 	 * Variable: PYROSCOPE_SYMBOLS.
 	 * Default (NULL or ""): "names". */
 	const char *symbols;

@@ -172,6 +172,7 @@ static struct entry *add_entry(struct pyro_modules *m,
 	pub->name = slash ? slash + 1 : path;
 	pub->build_id = o->identity.build_id;
 	pub->file_matches = file_matches;
+	pub->is_file = o->identity.kind != PYRO_OBJECT_VDSO;
 	if (!pyro_elf_text_range(o->phdr, o->phdr_count, &pub->text_lo,
 				 &pub->text_hi, &pub->text_offset))
 		pub->text_lo = pub->text_hi = pub->text_offset = 0;

@@ -25,6 +25,7 @@ struct pyro_module {
 	uint64_t text_offset;      /* file offset of text_lo */
 	uintptr_t bias;            /* of the newest load */
 	bool file_matches;         /* the file on disk is the one mapped */
+	bool is_file;              /* all but the vdso */
 	const struct pyro_unwind_table *table; /* NULL: no CFI */
 	struct pyro_symbols *symbols;          /* NULL until asked for */
 	bool symbols_tried;

@@ -45,8 +45,17 @@ static void hex(char *to, const struct pyro_build_id *id)
 	*to = '\0';
 }
 
+/* The server finds a file's names by its build ID: not those of a file without
+ * one, nor those of the vdso, which is the kernel's. */
+static bool server_names(const struct builder *b, const struct pyro_module *m)
+{
+	return b->symbolize == PYRO_SYMBOLIZE_SERVER && m->is_file &&
+	       m->build_id.len > 0;
+}
+
 static uint32_t mapping_of(struct builder *b, const struct pyro_module *m)
 {
+	bool has_lines = b->symbolize == PYRO_SYMBOLIZE_LINES;
 	char id[2 * PYRO_BUILD_ID_MAX + 1];
 	uint32_t *mapping = pyro_array_grow(b->mapping, &b->mapping_cap,
 					    m->id + 1, sizeof(*mapping));
@@ -66,7 +75,11 @@ static uint32_t mapping_of(struct builder *b, const struct pyro_module *m)
 		.build_id = pyro_profile_string(b->profile, id),
 		/* Else the server looks for names, and what it finds none
 		 * for vanishes from its flame graphs. */
-		.has_functions = b->symbolize != PYRO_SYMBOLIZE_SERVER,
+		.has_functions = !server_names(b, m),
+		/* Unless a location is found that has none. */
+		.has_filenames = has_lines,
+		.has_line_numbers = has_lines,
+		.has_inline_frames = has_lines,
 	};
 
 	mapping[m->id] = pyro_profile_mapping(b->profile, &new);
@@ -114,9 +127,21 @@ static const char *symbol_of(struct builder *b, const struct pyro_module *m,
 	return room;
 }
 
+/* A reader of the profile may look for them itself. */
+static void claim_no_lines(struct builder *b, uint32_t mapping)
+{
+	struct pyro_mapping *m;
+
+	if (mapping == 0)
+		return;
+	m = &b->profile->mappings[mapping - 1];
+	m->has_filenames = m->has_line_numbers = m->has_inline_frames = false;
+}
+
 /* Innermost first; returns how many. */
 static size_t lines_of(struct builder *b, const struct pyro_module *m,
-		       uint64_t vaddr, struct pyro_line lines[PYRO_SOURCES_MAX])
+		       uint32_t mapping, uint64_t vaddr,
+		       struct pyro_line lines[PYRO_SOURCES_MAX])
 {
 	struct pyro_source source[PYRO_SOURCES_MAX];
 	char room[320];
@@ -127,6 +152,7 @@ static size_t lines_of(struct builder *b, const struct pyro_module *m,
 					 &count) != PYRO_LINES_KNOWN) {
 		lines[0] = (struct pyro_line){
 			.function = function_named(b, symbol, m->path, 0)};
+		claim_no_lines(b, mapping);
 		return 1;
 	}
 	for (size_t i = 0; i < count; i++) {
@@ -150,13 +176,14 @@ static uint32_t new_location(struct builder *b, uint64_t frame)
 		pyro_modules_get(b->modules, PYRO_FRAME_MODULE(frame));
 	struct pyro_line lines[PYRO_SOURCES_MAX];
 	size_t count = 0;
+	uint32_t mapping;
 
 	if (!m)
 		return anonymous(b, vaddr);
-	if (b->symbolize != PYRO_SYMBOLIZE_SERVER)
-		count = lines_of(b, m, vaddr, lines);
-	return pyro_profile_location(b->profile, vaddr, mapping_of(b, m), lines,
-				     count);
+	mapping = mapping_of(b, m);
+	if (!server_names(b, m))
+		count = lines_of(b, m, mapping, vaddr, lines);
+	return pyro_profile_location(b->profile, vaddr, mapping, lines, count);
 }
 
 static uint32_t location_of(struct builder *b, uint64_t frame)
