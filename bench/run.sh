@@ -17,5 +17,8 @@ mapfile -t largest < <(find /usr/lib -name '*.so*' -type f -size +1000k \
 libc=$(ldd "$BUILD_DIR/pyro" | awk '$1 == "libc.so.6" { print $3 }')
 "$bench/bench_cfi" "${largest[@]}" "$libc"
 echo
+echo "## Lines and inlined functions"
+"$here/lines.sh"
+echo
 echo "## Whole programs"
 /usr/bin/python3 "$here/costs.py" "$@"

@@ -22,6 +22,8 @@ static const char *const variables[] = {
 	"PYROSCOPE_UPLOAD_INTERVAL",
 	"PYROSCOPE_SYMBOLS",
 	"PYROSCOPE_DEMANGLE",
+	"PYROSCOPE_LINES_CPU_PERMILLE",
+	"PYROSCOPE_LINES_MEMORY_MIB",
 	"PYROSCOPE_OUTPUT_DIR",
 	"HOSTNAME",
 };
@@ -84,6 +86,8 @@ static void test_defaults(void **state)
 	assert_int_equal(config.url.port, 4040);
 	assert_int_equal(config.sample_rate, 100);
 	assert_int_equal(config.upload_interval_ms, 15000);
+	assert_int_equal(config.lines_cpu_permille, 10);
+	assert_int_equal(config.lines_memory_mib, 64);
 	assert_string_equal(config.output_dir, "");
 	assert_true(readlink("/proc/self/exe", exe, sizeof(exe) - 1) > 0);
 	assert_string_equal(config.application_name, strrchr(exe, '/') + 1);
@@ -336,6 +340,49 @@ static void test_demangle(void **state)
 	}
 }
 
+static void test_lines(void **state)
+{
+	static const struct {
+		uint32_t cpu, memory;
+		const char *cpu_text, *memory_text;
+		int err, lines;
+		uint32_t want_cpu, want_memory;
+	} cases[] = {
+		{0, 0, NULL, NULL, 0, 0, 10, 64},
+		{1, 8, NULL, NULL, 0, 0, 1, 8},
+		{1000, 4096, "5", "32", 0, 0, 1000, 4096},
+		{0, 0, "5", "32", 0, 0, 5, 32},
+		{0, 100, "1000", "32", 0, 0, 1000, 100},
+		{0, 0, "0", "7", 0, 2, 10, 64},
+		{0, 0, "1001", "4097", 0, 2, 10, 64},
+		{0, 0, "1%", "64M", 0, 2, 10, 64},
+		{1001, 0, NULL, NULL, -EINVAL, 1, 0, 0},
+		{0, 7, NULL, NULL, -EINVAL, 1, 0, 0},
+		{0, 4097, NULL, NULL, -EINVAL, 1, 0, 0},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < PYRO_COUNT_OF(cases); i++) {
+		struct pyroscope_config code = PYROSCOPE_CONFIG_INIT;
+
+		code.lines_cpu_permille = cases[i].cpu;
+		code.lines_memory_mib = cases[i].memory;
+		if (cases[i].cpu_text)
+			setenv("PYROSCOPE_LINES_CPU_PERMILLE",
+			       cases[i].cpu_text, 1);
+		if (cases[i].memory_text)
+			setenv("PYROSCOPE_LINES_MEMORY_MIB",
+			       cases[i].memory_text, 1);
+		load(&code, cases[i].err, cases[i].lines);
+		unsetenv("PYROSCOPE_LINES_CPU_PERMILLE");
+		unsetenv("PYROSCOPE_LINES_MEMORY_MIB");
+		if (cases[i].err)
+			continue;
+		assert_int_equal(config.lines_cpu_permille, cases[i].want_cpu);
+		assert_int_equal(config.lines_memory_mib, cases[i].want_memory);
+	}
+}
+
 /* What is bad in the environment is told in one line, and the default holds. */
 static void test_numbers_from_environment(void **state)
 {
@@ -486,6 +533,7 @@ int main(void)
 		TEST(test_numbers_from_code),
 		TEST(test_symbols),
 		TEST(test_demangle),
+		TEST(test_lines),
 		TEST(test_numbers_from_environment),
 		TEST(test_hostname),
 		TEST(test_older_program),

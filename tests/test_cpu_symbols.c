@@ -219,10 +219,11 @@ static void test_claims(void **state)
 	uint64_t whole = load("with_lines", "-g");
 	uint64_t part = load("half_lines", "-g");
 	uint64_t frames[] = {whole, part, part + 0x100000};
-	struct pyro_lines *lines = pyro_lines_new("", (size_t)64 << 20);
+	struct pyro_lines *lines = pyro_lines_new("", (size_t)64 << 20, 1000);
 
 	(void)state;
 	assert_non_null(lines);
+	pyro_lines_earn(lines, UINT64_MAX);
 	for (size_t i = 0; i < 3; i++)
 		pyro_lines_want(lines, PYRO_FRAME_MODULE(frames[i]),
 				PYRO_FRAME_ADDRESS(frames[i]), 1);

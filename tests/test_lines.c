@@ -289,9 +289,10 @@ static void compare(struct pyro_lines *lines,
 static struct pyro_lines *resolve(const char *program, const uint64_t *address,
 				  size_t count)
 {
-	struct pyro_lines *lines = pyro_lines_new("", MEMORY);
+	struct pyro_lines *lines = pyro_lines_new("", MEMORY, 1000);
 
 	assert_non_null(lines);
+	pyro_lines_earn(lines, NO_LIMIT);
 	for (size_t i = 0; i < count; i++)
 		pyro_lines_want(lines, 1, address[i], 1);
 	assert_int_equal(pyro_lines_resolve(lines, open_program,

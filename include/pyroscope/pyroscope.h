@@ -130,8 +130,9 @@ struct pyroscope_config {
 	 *   "names"   its function
 	 *   "lines"   source lines and inlined functions, too, where there is
 	 *             debug information and libdw.so.1: read by the library's
-	 *             own thread, in 1 % of the time and 64 MiB at the most, so
-	 *             that a large program's lines come some profiles later
+	 *             own thread, within lines_cpu_permille and
+	 *             lines_memory_mib, so that a large program's lines come
+	 *             some profiles later
 	 *   "server"  its address and build ID, for servers that have the
 	 *             executables and look for the names themselves (Pyroscope
 	 *             with -symbolizer.enabled); what has no build ID is named
@@ -151,6 +152,22 @@ struct pyroscope_config {
 	 * Variable: PYROSCOPE_DEMANGLE.
 	 * Default (NULL or ""): "simplified". */
 	const char *demangle;
+
+	/* With symbols "lines": thousandths of one core, 1 to 1000, that reading
+	 * debug information may take on average. Half a second of CPU time is
+	 * there in the beginning; what is not used is saved up to as much again.
+	 * Variable: PYROSCOPE_LINES_CPU_PERMILLE.
+	 * Default (0): 10. */
+	uint32_t lines_cpu_permille;
+
+	/* With symbols "lines": MiB of memory, 8 to 4096, that reading debug
+	 * information may take. It is given back after each profile, but for an
+	 * eighth at the most, in which results are remembered. A compilation
+	 * unit whose debug information takes more than a quarter of it has no
+	 * lines.
+	 * Variable: PYROSCOPE_LINES_MEMORY_MIB.
+	 * Default (0): 64. */
+	uint32_t lines_memory_mib;
 };
 
 /* The value to initialise a configuration with:
@@ -160,9 +177,10 @@ struct pyroscope_config {
  *     config.server_address = "https://profiles.example.com";
  *     err = pyroscope_start(&config);
  */
-#define PYROSCOPE_CONFIG_INIT                                                 \
-	{                                                                     \
-		sizeof(struct pyroscope_config), NULL, NULL, 0, 0, NULL, NULL \
+#define PYROSCOPE_CONFIG_INIT                                                  \
+	{                                                                      \
+		sizeof(struct pyroscope_config), NULL, NULL, 0, 0, NULL, NULL, \
+			0, 0                                                   \
 	}
 
 /* Start profiling this process and sending profiles to the server at address,

@@ -30,10 +30,7 @@
 #define LAZY_MOVES_NS (PYRO_NS_PER_MS / 2)
 /* A look at all threads may take a thousandth of one core. */
 #define SCAN_SHARE 1000
-/* Reading debug information may take a hundredth of the time; the last time,
- * when nothing comes behind it, more. */
-#define LINES_SHARE 100
-#define LINES_LEAST_NS (20 * PYRO_NS_PER_MS)
+/* What reading debug information may add to the program's exit. */
 #define LAST_LINES_NS (500 * PYRO_NS_PER_MS)
 #define SCAN_AGAIN_NS (20 * PYRO_NS_PER_MS)
 
@@ -259,8 +256,9 @@ static int open_module(void *arg, uint32_t module, struct pyro_elf *elf)
 
 /* Of what was sampled, as much as the budget allows; the rest keeps its names
  * and is tried again when it is seen again. */
-static void find_lines(struct pyro_session *s, uint64_t cpu_ns)
+static void find_lines(struct pyro_session *s, uint64_t elapsed_ns, bool last)
 {
+	pyro_lines_earn(s->lines, elapsed_ns);
 	for (size_t i = 0; i < s->stacks.count; i++) {
 		const struct pyro_stack_entry *e = &s->stacks.entries[i];
 
@@ -272,7 +270,8 @@ static void find_lines(struct pyro_session *s, uint64_t cpu_ns)
 					PYRO_FRAME_ADDRESS(e->frames[j]),
 					e->values.ns);
 	}
-	pyro_lines_resolve(s->lines, open_module, s->modules, cpu_ns);
+	pyro_lines_resolve(s->lines, open_module, s->modules,
+			   last ? LAST_LINES_NS : UINT64_MAX);
 }
 
 static bool write_window(struct pyro_session *s,
@@ -331,10 +330,7 @@ static void window_end(struct pyro_session *s, bool last)
 	uint64_t ticks = s->stacks.total_ticks + w->lost_ticks;
 
 	if (s->lines)
-		find_lines(s, last ? LAST_LINES_NS
-				   : pyro_max((uint64_t)window.duration_ns /
-						      LINES_SHARE,
-					      LINES_LEAST_NS));
+		find_lines(s, (uint64_t)window.duration_ns, last);
 
 	bool written = write_window(s, &window);
 

@@ -268,6 +268,22 @@ static void set_hostname(struct pyro_config *config)
 	config->hostname[sizeof(config->hostname) - 1] = '\0';
 }
 
+static int set_lines(struct pyro_config *config,
+		     const struct pyroscope_config *given)
+{
+	int err =
+		set_number(&config->lines_cpu_permille, "lines_cpu_permille",
+			   given->lines_cpu_permille,
+			   "PYROSCOPE_LINES_CPU_PERMILLE", false, 10, 1, 1000);
+
+	if (!err)
+		err = set_number(&config->lines_memory_mib, "lines_memory_mib",
+				 given->lines_memory_mib,
+				 "PYROSCOPE_LINES_MEMORY_MIB", false, 64, 8,
+				 4096);
+	return err;
+}
+
 int pyro_config_load(struct pyro_config *config,
 		     const struct pyroscope_config *given)
 {
@@ -293,6 +309,8 @@ int pyro_config_load(struct pyro_config *config,
 		err = set_symbols(config, code.symbols);
 	if (!err)
 		err = set_demangle(config, code.demangle);
+	if (!err)
+		err = set_lines(config, &code);
 	if (err)
 		return err;
 	set_hostname(config);

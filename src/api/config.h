@@ -20,6 +20,8 @@ struct pyro_config {
 	uint32_t upload_interval_ms;
 	enum pyro_symbolize symbolize;
 	enum pyro_demangle demangle;
+	uint32_t lines_cpu_permille;
+	uint32_t lines_memory_mib;
 	char output_dir[PATH_MAX]; /* "": push to url */
 };
 

@@ -21,7 +21,6 @@
 #include "source/hook.h"
 
 #define DEBUG_ROOT "/usr/lib/debug"
-#define LINES_BYTES ((size_t)64 << 20)
 #define UPLOAD_TIMEOUT_MS 10000
 #define QUEUE_PROFILES 16
 #define QUEUE_BYTES ((size_t)16 << 20)
@@ -105,7 +104,10 @@ int pyro_session_run(enum pyro_start_how how)
 	s->names = pyro_names_new(s->config.demangle);
 
 	s->lines = s->config.symbolize == PYRO_SYMBOLIZE_LINES
-			   ? pyro_lines_new(DEBUG_ROOT, LINES_BYTES)
+			   ? pyro_lines_new(DEBUG_ROOT,
+					    (size_t)s->config.lines_memory_mib
+						    << 20,
+					    s->config.lines_cpu_permille)
 			   : NULL;
 
 	int err = start_uploader(s);

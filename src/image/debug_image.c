@@ -17,6 +17,10 @@
 #define PAGE ((size_t)4096)
 #define STRING_MAX ((size_t)64 << 10)
 #define IMAGE_MAX ((uint64_t)1 << 36)
+#define POPULATE_PAGES 8
+#ifndef MADV_POPULATE_WRITE /* Linux 5.14; musl has no name for it */
+#define MADV_POPULATE_WRITE 23
+#endif
 
 static const char *const names[PYRO_DEBUG_SECTIONS] = {
 	[PYRO_DEBUG_INFO] = ".debug_info",
@@ -263,8 +267,14 @@ static bool read_pages(struct pyro_debug_image *image,
 	size_t at = (size_t)(to - part->data);
 	size_t len = pyro_min(count * PAGE, part->len - at);
 
-	if (image->resident + count * PAGE > image->limit ||
-	    pyro_pread_all(image->fd, to, len, part->file_offset + at) != 0) {
+	if (image->resident + count * PAGE > image->limit) {
+		image->failed = true;
+		return false;
+	}
+	/* All at once is cheaper than page by page; old kernels cannot. */
+	if (count >= POPULATE_PAGES)
+		madvise(to, count * PAGE, MADV_POPULATE_WRITE);
+	if (pyro_pread_all(image->fd, to, len, part->file_offset + at) != 0) {
 		image->failed = true;
 		return false;
 	}

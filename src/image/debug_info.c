@@ -247,7 +247,7 @@ static int begin(struct pyro_debug *debug, struct pyro_debug_file *file,
 	return 0;
 }
 
-static void end(struct pyro_debug *debug, struct pyro_debug_file *file)
+static void end_libdw(struct pyro_debug *debug, struct pyro_debug_file *file)
 {
 	if (file->dwarf)
 		debug->dw->end(file->dwarf);
@@ -255,6 +255,11 @@ static void end(struct pyro_debug *debug, struct pyro_debug_file *file)
 		debug->dw->elf_end(file->elf);
 	file->dwarf = NULL;
 	file->elf = NULL;
+}
+
+static void end(struct pyro_debug *debug, struct pyro_debug_file *file)
+{
+	end_libdw(debug, file);
 	pyro_debug_image_close(&file->image);
 }
 
@@ -300,13 +305,14 @@ static void begin_alt(struct pyro_debug *debug, const struct pyro_elf *elf,
 	}
 	end(debug, alt);
 	pyro_debug_file_close(&alt->own);
+	alt->own.fd = -1;
 }
 
 int pyro_debug_open(struct pyro_debug *debug, const struct pyro_libdw *dw,
 		    const struct pyro_elf *elf, const char *debug_root,
 		    size_t limit, Dwarf_OOM oom)
 {
-	*debug = (struct pyro_debug){.dw = dw};
+	*debug = (struct pyro_debug){.dw = dw, .oom = oom};
 	debug->main.image.fd = debug->alt.image.fd = -1;
 	debug->alt.own.fd = -1;
 
@@ -322,12 +328,36 @@ int pyro_debug_open(struct pyro_debug *debug, const struct pyro_libdw *dw,
 	return 0;
 }
 
+int pyro_debug_renew(struct pyro_debug *debug)
+{
+	static const enum pyro_debug_section in_parts[] = {
+		PYRO_DEBUG_INFO, PYRO_DEBUG_LINE, PYRO_DEBUG_STR};
+	bool has_alt = debug->alt.dwarf != NULL;
+	int err;
+
+	end_libdw(debug, &debug->main);
+	end_libdw(debug, &debug->alt);
+	for (size_t i = 0; i < PYRO_COUNT_OF(in_parts); i++) {
+		pyro_debug_image_drop(&debug->main.image, in_parts[i], 0,
+				      SIZE_MAX);
+		pyro_debug_image_drop(&debug->alt.image, in_parts[i], 0,
+				      SIZE_MAX);
+	}
+	err = begin(debug, &debug->main, debug->oom);
+	if (!err && has_alt)
+		err = begin(debug, &debug->alt, debug->oom);
+	if (!err && has_alt)
+		debug->dw->setalt(debug->main.dwarf, debug->alt.dwarf);
+	if (!err)
+		pyro_debug_each_range(debug, NULL, NULL);
+	return err;
+}
+
 void pyro_debug_close(struct pyro_debug *debug)
 {
-	bool has_alt = debug->alt.dwarf != NULL;
-
 	end(debug, &debug->main);
 	end(debug, &debug->alt);
-	if (has_alt)
+	if (debug->alt.own.fd >= 0)
 		pyro_debug_file_close(&debug->alt.own);
+	debug->alt.own.fd = -1;
 }

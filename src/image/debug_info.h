@@ -20,6 +20,7 @@ struct pyro_debug {
 	const struct pyro_libdw *dw;
 	struct pyro_debug_file main;
 	struct pyro_debug_file alt; /* what dwz moved elsewhere; or empty */
+	Dwarf_OOM oom;
 };
 
 /* The DWARF of elf, a file, which stays open as long. oom is called by libdw
@@ -29,6 +30,10 @@ int pyro_debug_open(struct pyro_debug *debug, const struct pyro_libdw *dw,
 		    const struct pyro_elf *elf, const char *debug_root,
 		    size_t limit, Dwarf_OOM oom);
 void pyro_debug_close(struct pyro_debug *debug);
+/* Give back what libdw has taken since, and the parts that were read for it. As
+ * if opened anew and pyro_debug_each_range() called; to be closed on error,
+ * too. */
+int pyro_debug_renew(struct pyro_debug *debug);
 
 /* Tell of every unit where its code is; fn may be NULL. Once after opening:
  * libdw has to know all units before it is asked for one. */

@@ -172,37 +172,42 @@ static void walk_tree(struct walk *w)
 	}
 }
 
-static int sort_intervals(struct pyro_debug_unit *u)
+static bool make_order(struct pyro_debug_unit *u)
 {
 	size_t count = u->interval_count;
-	size_t bytes = (count + 1) * sizeof(struct pyro_sort_item);
-	struct pyro_sort_item *order = pyro_pages_alloc(bytes);
-	struct pyro_debug_interval *sorted = NULL;
-	size_t cap = 0;
-	int err = -ENOMEM;
+	struct pyro_sort_item *order =
+		pyro_array_grow(u->order, &u->order_cap, count, sizeof(*order));
+	struct pyro_debug_interval *sorted = pyro_array_grow(
+		u->sorted, &u->sorted_cap, count, sizeof(*sorted));
 
 	if (order)
-		sorted =
-			pyro_array_grow(NULL, &cap, count + 1, sizeof(*sorted));
-	if (sorted) {
-		for (size_t i = 0; i < count; i++)
-			order[i] =
-				(struct pyro_sort_item){u->interval[i].lo, i};
-		/* Stable: outer ones stay before inner ones. */
-		err = pyro_sort(order, count);
-	}
-	if (!err) {
-		for (size_t i = 0; i < count; i++)
-			sorted[i] = u->interval[order[i].value];
-		pyro_pages_free(u->interval,
-				u->interval_cap * sizeof(*u->interval));
-		u->interval = sorted;
-		u->interval_cap = cap;
-	} else {
-		pyro_pages_free(sorted, cap * sizeof(*sorted));
-	}
-	pyro_pages_free(order, bytes);
-	return err;
+		u->order = order;
+	if (sorted)
+		u->sorted = sorted;
+	return order && sorted;
+}
+
+/* Stable: outer ones stay before inner ones. */
+static int sort_intervals(struct pyro_debug_unit *u)
+{
+	struct pyro_debug_interval *unsorted = u->interval;
+	size_t cap = u->interval_cap;
+
+	if (u->interval_count == 0)
+		return 0;
+	if (!make_order(u))
+		return -ENOMEM;
+	for (size_t i = 0; i < u->interval_count; i++)
+		u->order[i] = (struct pyro_sort_item){unsorted[i].lo, i};
+	if (pyro_sort(u->order, u->interval_count) != 0)
+		return -ENOMEM;
+	for (size_t i = 0; i < u->interval_count; i++)
+		u->sorted[i] = unsorted[u->order[i].value];
+	u->interval = u->sorted;
+	u->interval_cap = u->sorted_cap;
+	u->sorted = unsorted;
+	u->sorted_cap = cap;
+	return 0;
 }
 
 static void nest_intervals(struct pyro_debug_unit *u)
@@ -277,7 +282,8 @@ int pyro_debug_unit_open(struct pyro_debug_unit *unit, struct pyro_debug *debug,
 {
 	struct walk w = {unit, addresses, count, false, 0};
 
-	*unit = (struct pyro_debug_unit){.debug = debug};
+	unit->debug = debug;
+	unit->interval_count = unit->function_count = 0;
 	if (!pyro_debug_unit_die(debug, offset, &unit->lines))
 		return debug->main.image.failed ? -EFBIG : -EBADMSG;
 	pyro_debug_fill_lines(debug, &unit->lines);
@@ -294,15 +300,18 @@ int pyro_debug_unit_open(struct pyro_debug_unit *unit, struct pyro_debug *debug,
 
 void pyro_debug_unit_close(struct pyro_debug_unit *unit)
 {
+	pyro_arena_free(&unit->paths);
+}
+
+void pyro_debug_unit_free(struct pyro_debug_unit *unit)
+{
 	pyro_pages_free(unit->interval,
 			unit->interval_cap * sizeof(*unit->interval));
 	pyro_pages_free(unit->function,
 			unit->function_cap * sizeof(*unit->function));
-	pyro_arena_free(&unit->paths);
-	unit->interval = NULL;
-	unit->function = NULL;
-	unit->interval_count = unit->interval_cap = 0;
-	unit->function_count = unit->function_cap = 0;
+	pyro_pages_free(unit->order, unit->order_cap * sizeof(*unit->order));
+	pyro_pages_free(unit->sorted, unit->sorted_cap * sizeof(*unit->sorted));
+	*unit = (struct pyro_debug_unit){.debug = NULL};
 }
 
 /* Name of the file with this number in the unit of die; NULL if unknown. */

@@ -5,6 +5,7 @@
 #define PYRO_IMAGE_DEBUG_UNIT_H
 
 #include "image/debug_info.h"
+#include "image/sort.h"
 
 /* Inlined functions at one address, the one they are in included. */
 #define PYRO_CHAIN_MAX 64
@@ -20,6 +21,8 @@ struct pyro_debug_frame {
 struct pyro_debug_interval;
 struct pyro_debug_function;
 
+/* Zero-initialised is ready to be opened, again and again: its arrays are kept
+ * until pyro_debug_unit_free(). */
 struct pyro_debug_unit {
 	struct pyro_debug *debug;
 	Dwarf_Die lines; /* whose line table it is: the skeleton's DIE */
@@ -29,6 +32,9 @@ struct pyro_debug_unit {
 	size_t interval_count, interval_cap;
 	struct pyro_debug_function *function;
 	size_t function_count, function_cap;
+	struct pyro_sort_item *order; /* room for sorting intervals */
+	struct pyro_debug_interval *sorted;
+	size_t order_cap, sorted_cap;
 	struct pyro_arena paths; /* of files */
 };
 
@@ -39,6 +45,7 @@ int pyro_debug_unit_open(struct pyro_debug_unit *unit, struct pyro_debug *debug,
 			 uint64_t offset, const uint64_t *addresses,
 			 size_t count);
 void pyro_debug_unit_close(struct pyro_debug_unit *unit);
+void pyro_debug_unit_free(struct pyro_debug_unit *unit);
 
 /* What is at one of these addresses, innermost first; the last is the function
  * whose code it is, where that is known. Returns how many, 0 for nothing. */

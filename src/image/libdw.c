@@ -6,10 +6,19 @@
 #include "image/libdw.h"
 
 #include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
 
 #include "base/library.h"
 #include "base/log.h"
 #include "base/sync.h"
+
+#define PAGE ((size_t)4096)
+/* Below the smallest that glibc's malloc maps by itself. */
+#define BLOCK ((size_t)120 << 10)
+/* So many in a row that were not in memory: the rest is not, either. */
+#define ABSENT_MAX 16
 
 /* Written once under pyro_loader_lock, then constant. */
 static struct pyro_libdw functions;
@@ -79,4 +88,43 @@ const struct pyro_libdw *pyro_libdw(void)
 	pyro_mutex_unlock(&pyro_loader_lock);
 	errno = saved;
 	return usable ? &functions : NULL;
+}
+
+/* Drop the whole pages in a block. False when none was in memory. */
+static bool drop_pages(void *block)
+{
+	uintptr_t from = pyro_align_up((uintptr_t)block + sizeof(void *), PAGE);
+	uintptr_t to = ((uintptr_t)block + BLOCK) & ~(PAGE - 1);
+	unsigned char there[BLOCK / PAGE] = {0};
+	bool any = false;
+
+	if (mincore((void *)from, to - from, there) != 0)
+		return false;
+	for (size_t i = 0; i < (to - from) / PAGE; i++)
+		any = any || (there[i] & 1);
+	return any && madvise((void *)from, to - from, MADV_DONTNEED) == 0;
+}
+
+/* malloc_trim() would take the locks of all of the program's arenas. Blocks that
+ * we own for a moment are ours to drop. */
+void pyro_libdw_trim(size_t max)
+{
+	void *all = NULL, *block;
+	int saved = errno, absent = usable ? 0 : ABSENT_MAX;
+
+	for (size_t taken = 0; taken < max && absent < ABSENT_MAX;
+	     taken += BLOCK) {
+		block = malloc(BLOCK);
+		if (!block)
+			break;
+		memcpy(block, &all, sizeof(all));
+		all = block;
+		absent = drop_pages(block) ? 0 : absent + 1;
+	}
+	while (all) {
+		block = all;
+		memcpy(&all, block, sizeof(all));
+		free(block);
+	}
+	errno = saved;
 }

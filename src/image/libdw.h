@@ -59,4 +59,8 @@ struct pyro_libdw {
  * unloads. Takes the loader lock: not in handlers. */
 const struct pyro_libdw *pyro_libdw(void);
 
+/* Give back pages of what libdw has taken from malloc and freed, at most max
+ * bytes: glibc keeps them if it was asked for large blocks before. */
+void pyro_libdw_trim(size_t max);
+
 #endif

@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 /* lines.h - source lines and inlined functions of addresses
  *
- * Addresses are asked for, resolved in batches by libdw, and remembered. A
- * batch spends what CPU time it is given and at most so much memory, all of
- * which it gives back; what it does not get to waits for the next one, the most
- * wanted first. Collector only. */
+ * Addresses are asked for, resolved in batches by libdw, and remembered. Batches
+ * spend a share of the time that goes by, and at most so much memory, all of
+ * which they give back; what one does not get to waits for the next one, the
+ * most wanted first. Collector only. */
 #ifndef PYRO_IMAGE_LINES_H
 #define PYRO_IMAGE_LINES_H
 
@@ -29,8 +29,10 @@ typedef int pyro_lines_open_fn(void *arg, uint32_t module,
 			       struct pyro_elf *elf);
 
 /* debug_root as in symbols.h, borrowed; memory_max in bytes bounds a batch, and
- * an eighth of it what is remembered. Returns owned; NULL for out of memory. */
-struct pyro_lines *pyro_lines_new(const char *debug_root, size_t memory_max);
+ * an eighth of it what is remembered; cpu_permille is the share of the time that
+ * batches may spend. Returns owned; NULL for out of memory. */
+struct pyro_lines *pyro_lines_new(const char *debug_root, size_t memory_max,
+				  uint32_t cpu_permille);
 void pyro_lines_free(struct pyro_lines *lines);
 
 /* Ask for an ELF virtual address of a module (as in stacks.h: less than 48
@@ -38,11 +40,16 @@ void pyro_lines_free(struct pyro_lines *lines);
 void pyro_lines_want(struct pyro_lines *lines, uint32_t module, uint64_t vaddr,
 		     uint64_t weight);
 
-/* Resolve what was asked for and is not known, until cpu_ns of this thread's
- * CPU time are spent (a unit that was begun is finished; the caller may deduct
- * what that took from the next batch). Returns how many addresses are left. */
+/* Time went by: its share may be spent, half a second of CPU time at once if
+ * nothing was spent for long. The same half second is there in the beginning. */
+void pyro_lines_earn(struct pyro_lines *lines, uint64_t elapsed_ns);
+
+/* Resolve what was asked for and is not known, with what CPU time of this
+ * thread there is, at most cpu_max_ns. A unit that was begun is finished, and
+ * what that took too much is paid back before there is another batch. Returns
+ * how many addresses are left. */
 size_t pyro_lines_resolve(struct pyro_lines *lines, pyro_lines_open_fn *open,
-			  void *arg, uint64_t cpu_ns);
+			  void *arg, uint64_t cpu_max_ns);
 
 enum pyro_lines_state {
 	PYRO_LINES_KNOWN,

@@ -2,13 +2,16 @@
 /* sort.c - stable radix sort by 64-bit keys
  *
  * One pass for each byte in which keys differ: for the addresses of one image
- * three or four. Tables of images are often sorted already: then none. */
+ * three or four. Tables of images are often sorted already: then none. Few items
+ * are inserted one by one, without another array. */
 #include "image/sort.h"
 
 #include <errno.h>
 #include <string.h>
 
 #include "base/arena.h"
+
+#define FEW 32
 
 static void sort_by_byte(const struct pyro_sort_item *from,
 			 struct pyro_sort_item *to, size_t count,
@@ -28,6 +31,18 @@ static void sort_by_byte(const struct pyro_sort_item *from,
 		to[start[(from[i].key >> shift) & 255]++] = from[i];
 }
 
+static void insert_each(struct pyro_sort_item *items, size_t count)
+{
+	for (size_t i = 1; i < count; i++) {
+		struct pyro_sort_item item = items[i];
+		size_t to = i;
+
+		for (; to > 0 && items[to - 1].key > item.key; to--)
+			items[to] = items[to - 1];
+		items[to] = item;
+	}
+}
+
 int pyro_sort(struct pyro_sort_item *items, size_t count)
 {
 	uint64_t differ = 0;
@@ -39,6 +54,10 @@ int pyro_sort(struct pyro_sort_item *items, size_t count)
 	}
 	if (sorted)
 		return 0;
+	if (count <= FEW) {
+		insert_each(items, count);
+		return 0;
+	}
 
 	struct pyro_sort_item *other = pyro_pages_alloc(count * sizeof(*items));
 

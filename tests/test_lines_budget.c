@@ -1,0 +1,249 @@
+// SPDX-License-Identifier: Apache-2.0
+/* test_lines_budget.c - what reading debug information costs, is kept
+ *
+ * python3.11-dbg, once for each of many modules, is more work than there is CPU
+ * time for: what batches take is compared with what was earned, by the thread's
+ * CPU clock. Memory is measured in a process of its own, as the kernel counts
+ * it. */
+#include "tests/unit.h"
+
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "base/os.h"
+#include "image/debug_file.h"
+#include "image/libdw.h"
+#include "image/lines.h"
+
+#define PROGRAM "/usr/bin/python3.11-dbg"
+#define ADDRESSES 2000
+#define MIB ((size_t)1 << 20)
+#define SECOND PYRO_NS_PER_SEC
+#define BURST (SECOND / 2)
+#define PERMILLE 10
+
+static uint64_t address[ADDRESSES];
+
+static uint64_t cpu_ns(void)
+{
+	return pyro_clock_ns(CLOCK_THREAD_CPUTIME_ID);
+}
+
+/* arg: CPU time to spend in it, or NULL. */
+static int open_program(void *arg, uint32_t module, struct pyro_elf *elf)
+{
+	int fd = open(PROGRAM, O_RDONLY | O_CLOEXEC);
+	uint64_t end = cpu_ns() + (arg ? *(uint64_t *)arg : 0);
+
+	(void)module;
+	assert_true(fd >= 0);
+	while (cpu_ns() < end)
+		;
+	return pyro_elf_open_file(elf, fd);
+}
+
+/* All over the code. */
+static int set_up(void **state)
+{
+	const Elf64_Shdr *text;
+	struct pyro_elf elf;
+
+	(void)state;
+	assert_int_equal(open_program(NULL, 1, &elf), 0);
+	text = pyro_elf_section(&elf, ".text");
+	assert_non_null(text);
+	for (size_t i = 0; i < ADDRESSES; i++)
+		address[i] = text->sh_addr + text->sh_size / ADDRESSES * i;
+	pyro_debug_file_close(&elf);
+	return 0;
+}
+
+static void want(struct pyro_lines *lines, uint32_t modules)
+{
+	for (uint32_t id = 1; id <= modules; id++)
+		for (size_t i = 0; i < ADDRESSES; i++)
+			pyro_lines_want(lines, id, address[i], 1);
+}
+
+/* How many of a module's addresses have a line. */
+static size_t known(const struct pyro_lines *lines, uint32_t module)
+{
+	struct pyro_source s[PYRO_SOURCES_MAX];
+	size_t all = 0, count;
+
+	for (size_t i = 0; i < ADDRESSES; i++)
+		all += pyro_lines_find(lines, module, address[i], s, &count) ==
+			       PYRO_LINES_KNOWN &&
+		       s[0].line > 0;
+	return all;
+}
+
+/* One batch; returns what it took. */
+static uint64_t batch(struct pyro_lines *lines, uint64_t *open_ns, size_t *left)
+{
+	uint64_t begin = cpu_ns();
+
+	*left = pyro_lines_resolve(lines, open_program, open_ns, UINT64_MAX);
+	return cpu_ns() - begin;
+}
+
+/* Opening alone takes four times what is earned from batch to batch: most have
+ * to wait until it is paid. */
+static void test_cpu(void **state)
+{
+	struct pyro_lines *lines = pyro_lines_new("", 64 * MIB, PERMILLE);
+	uint64_t open_ns = 40 * PYRO_NS_PER_MS, spent = 0, most, took;
+	size_t left, before;
+
+	(void)state;
+	assert_non_null(lines);
+	want(lines, 40);
+	/* What the first took beyond its burst is a debt. */
+	took = batch(lines, &open_ns, &before);
+	most = took > BURST ? took - BURST : 0;
+	assert_true(before > 0);
+	left = before;
+	for (uint64_t i = 1; i <= 60; i++) {
+		pyro_lines_earn(lines, SECOND);
+		took = batch(lines, &open_ns, &left);
+		spent += took;
+		most = took > most ? took : most;
+		if (spent > i * SECOND * PERMILLE / 1000 + most)
+			fail_msg("%llu ms in %llu s",
+				 (unsigned long long)(spent / PYRO_NS_PER_MS),
+				 (unsigned long long)i);
+	}
+	/* What there is, is used. */
+	assert_true(left < before);
+	assert_true(spent > 60 * SECOND * PERMILLE / 1000 / 2);
+	pyro_lines_free(lines);
+}
+
+/* Nothing is saved up beyond the burst, and a batch has a limit of its own. */
+static void test_cpu_at_once(void **state)
+{
+	struct pyro_lines *lines = pyro_lines_new("", 64 * MIB, PERMILLE);
+	size_t left, again;
+
+	(void)state;
+	assert_non_null(lines);
+	for (int i = 0; i < 100000; i++)
+		pyro_lines_earn(lines, SECOND);
+	want(lines, 60);
+	assert_true(batch(lines, NULL, &left) < 2 * BURST);
+	assert_true(left > 0);
+	assert_true(batch(lines, NULL, &again) < BURST);
+	assert_int_equal(again, left);
+
+	pyro_lines_earn(lines, UINT64_MAX);
+	left = pyro_lines_resolve(lines, open_program, NULL, SECOND / 100);
+	assert_in_range(left, 1, again - 1);
+	pyro_lines_free(lines);
+}
+
+/* A budget that is always too small still comes to an end. */
+static void test_progress(void **state)
+{
+	struct pyro_lines *lines = pyro_lines_new("", 64 * MIB, 1000);
+	size_t left = 1, before;
+
+	(void)state;
+	assert_non_null(lines);
+	want(lines, 1);
+	for (int i = 0; i < 10000 && left; i++) {
+		before = left;
+		pyro_lines_earn(lines, UINT64_MAX);
+		left = pyro_lines_resolve(lines, open_program, NULL, 1);
+		assert_true(i == 0 || left < before);
+	}
+	assert_int_equal(left, 0);
+	assert_true(known(lines, 1) > ADDRESSES / 2);
+	pyro_lines_free(lines);
+}
+
+#if !UNDER_ASAN
+static size_t status_bytes(const char *key)
+{
+	FILE *f = fopen("/proc/self/status", "r");
+	size_t kib = 0;
+	char line[256];
+
+	while (f && fgets(line, sizeof(line), f))
+		if (strncmp(line, key, strlen(key)) == 0)
+			kib = strtoul(line + strlen(key), NULL, 10);
+	if (f)
+		fclose(f);
+	return kib << 10;
+}
+
+struct memory {
+	size_t peak, after, known;
+};
+
+/* In a forked process, whose high-water mark begins here. */
+static void measure(size_t limit, struct memory *m)
+{
+	struct pyro_lines *lines = pyro_lines_new("", limit, 1000);
+	size_t resident, anonymous;
+
+	pyro_libdw();
+	want(lines, 1);
+	pyro_lines_earn(lines, UINT64_MAX);
+	resident = status_bytes("VmRSS:");
+	anonymous = status_bytes("RssAnon:");
+	pyro_lines_resolve(lines, open_program, NULL, UINT64_MAX);
+	m->peak = status_bytes("VmHWM:") - resident;
+	m->after = status_bytes("RssAnon:") - anonymous;
+	m->known = known(lines, 1);
+}
+
+static void check_memory(size_t limit, size_t least_known)
+{
+	struct memory m = {0};
+	int to[2], status;
+	pid_t pid;
+
+	assert_int_equal(pipe(to), 0);
+	pid = fork();
+	assert_true(pid >= 0);
+	if (pid == 0) {
+		measure(limit, &m);
+		_exit(write(to[1], &m, sizeof(m)) != sizeof(m));
+	}
+	close(to[1]);
+	assert_int_equal(read(to[0], &m, sizeof(m)), sizeof(m));
+	close(to[0]);
+	assert_int_equal(waitpid(pid, &status, 0), pid);
+	assert_int_equal(status, 0);
+	print_message("%zu MiB: %.1f at most, %.1f after, %zu lines\n",
+		      limit / MIB, (double)m.peak / MIB, (double)m.after / MIB,
+		      m.known);
+	assert_in_range(m.peak, 1, limit);
+	/* Of what malloc keeps, the pages at which blocks begin. */
+	assert_in_range(m.after, 0, limit / 8 + MIB);
+	assert_in_range(m.known, least_known, ADDRESSES);
+}
+
+static void test_memory(void **state)
+{
+	(void)state;
+	check_memory(64 * MIB, ADDRESSES * 9 / 10);
+	check_memory(16 * MIB, ADDRESSES * 3 / 4);
+	check_memory(8 * MIB, 1);
+}
+#endif
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_cpu),
+		cmocka_unit_test(test_cpu_at_once),
+		cmocka_unit_test(test_progress),
+#if !UNDER_ASAN
+		cmocka_unit_test(test_memory),
+#endif
+	};
+
+	return cmocka_run_group_tests(tests, set_up, NULL);
+}
