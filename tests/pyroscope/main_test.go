@@ -20,6 +20,8 @@ var (
 	// Of the programs in workload.
 	workloadDir string
 	pyroscope   *server
+	// Where it gets the names of what has none.
+	symbols *debuginfod
 )
 
 func TestMain(m *testing.M) {
@@ -55,8 +57,12 @@ func run(m *testing.M) int {
 	os.Chmod(workloadDir, 0o755)
 
 	log := filepath.Join(buildDir, "pyroscope-server.log")
+	symbols, err = startDebuginfod()
+	if err != nil {
+		return failed(err)
+	}
 	pyroscope, err = startServer(
-		filepath.Join(buildDir, "pyroscope-server"), log)
+		filepath.Join(buildDir, "pyroscope-server"), symbols.url, log)
 	if err != nil {
 		return failed(err)
 	}

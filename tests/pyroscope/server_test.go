@@ -26,22 +26,22 @@ type server struct {
 }
 
 // startServer returns when profiles can be pushed and queried. The server
-// writes its log to logPath. Must be called from a goroutine that is locked to
+// finds names at debuginfodURL and writes its log to logPath. Must be called from a goroutine that is locked to
 // its thread for the server's life: the server dies with that thread.
-func startServer(binary, logPath string) (*server, error) {
+func startServer(binary, debuginfodURL, logPath string) (*server, error) {
 	var err error
 
 	// Another process may take a port between its choice and its use.
 	for try := 0; try < 3; try++ {
 		var s *server
-		if s, err = tryServer(binary, logPath); err == nil {
+		if s, err = tryServer(binary, debuginfodURL, logPath); err == nil {
 			return s, nil
 		}
 	}
 	return nil, err
 }
 
-func tryServer(binary, logPath string) (*server, error) {
+func tryServer(binary, debuginfodURL, logPath string) (*server, error) {
 	ports, err := freePorts(4)
 	if err != nil {
 		return nil, err
@@ -57,8 +57,10 @@ func tryServer(binary, logPath string) (*server, error) {
 	defer log.Close()
 
 	s := &server{
-		url:     "http://" + local(ports[0]),
-		cmd:     exec.Command(binary, serverFlags(dataDir, ports)...),
+		url: "http://" + local(ports[0]),
+		cmd: exec.Command(binary, append(serverFlags(dataDir, ports),
+			"-symbolizer.enabled=true",
+			"-symbolizer.debuginfod-url="+debuginfodURL)...),
 		exited:  make(chan struct{}),
 		dataDir: dataDir,
 	}
