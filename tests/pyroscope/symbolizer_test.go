@@ -122,7 +122,7 @@ func TestSymbolizer(t *testing.T) {
 		}
 		// The server cuts the graph before it has names: each address
 		// is a node of its own then, and small ones are "other".
-		for _, known := range []string{"main", "work_run", "work_50"} {
+		for _, known := range []string{"main", "work_run", "work_thread"} {
 			if !slices.Contains(names, known) {
 				t.Errorf("%s is not among %v", known, names)
 			}
