@@ -7,7 +7,7 @@ set -eu
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 mkdir -p fuzz/corpus/elf fuzz/corpus/cfi fuzz/corpus/symbols \
-	fuzz/corpus/debug_image fuzz/corpus/lines
+	fuzz/corpus/debug_image
 
 cat > "$work/a.c" <<'END'
 #include <alloca.h>
@@ -109,16 +109,3 @@ objcopy --compress-debug-sections=zlib fuzz/corpus/debug_image/dwarf5 \
 	fuzz/corpus/debug_image/packed
 objcopy --only-section=.debug_str fuzz/corpus/debug_image/dwarf5 \
 	fuzz/corpus/debug_image/strings
-
-# Linked at 0, as the addresses that the target asks for.
-for version in 2 3 4 5; do
-	for how in "gcc -gno-as-locview-support" clang; do
-		# shellcheck disable=SC2086
-		$how -w -O2 -gdwarf-$version -c -o "$work/lines.o" "$work/a.c"
-		ld -e f -Ttext=0x10 --unresolved-symbols=ignore-all \
-			-o "$work/lines" "$work/lines.o"
-		objcopy --dump-section \
-			".debug_line=fuzz/corpus/lines/${how%% *}$version" \
-			"$work/lines" "$work/copy"
-	done
-done

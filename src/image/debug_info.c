@@ -166,7 +166,7 @@ bool pyro_debug_unit_die(struct pyro_debug *debug, uint64_t unit,
 	return dw->offdie(debug->main.dwarf, unit + header_len, die) != NULL;
 }
 
-bool pyro_debug_unit_size(struct pyro_debug *debug, uint64_t unit,
+void pyro_debug_unit_size(struct pyro_debug *debug, uint64_t unit,
 			  size_t *info_len, size_t *line_len)
 {
 	struct pyro_debug_image *image = &debug->main.image;
@@ -174,22 +174,18 @@ bool pyro_debug_unit_size(struct pyro_debug *debug, uint64_t unit,
 	uint8_t address_size, offset_size;
 	Dwarf_Off next, abbrev;
 	Dwarf_Die die;
-	Dwarf_Attribute attr;
 	size_t header_len;
 	uint64_t offset;
 
 	*info_len = read_length(image, PYRO_DEBUG_INFO, unit);
 	*line_len = 0;
-	if (!pyro_debug_image_fill(image, PYRO_DEBUG_INFO, unit, DIE_ROOM) ||
+	if (pyro_debug_image_fill(image, PYRO_DEBUG_INFO, unit, DIE_ROOM) &&
 	    dw->next_unit(debug->main.dwarf, unit, &next, &header_len, NULL,
 			  &abbrev, &address_size, &offset_size, NULL,
-			  NULL) != 0 ||
-	    !dw->offdie(debug->main.dwarf, unit + header_len, &die))
-		return false;
-	if (pyro_debug_number(debug, &die, DW_AT_stmt_list, &offset))
+			  NULL) == 0 &&
+	    dw->offdie(debug->main.dwarf, unit + header_len, &die) &&
+	    pyro_debug_number(debug, &die, DW_AT_stmt_list, &offset))
 		*line_len = read_length(image, PYRO_DEBUG_LINE, offset);
-	return dw->attr(&die, DW_AT_dwo_name, &attr) ||
-	       dw->attr(&die, DW_AT_GNU_dwo_name, &attr);
 }
 
 static void tell_ranges(struct pyro_debug *debug, Dwarf_Die *cudie,

@@ -42,9 +42,8 @@ typedef void pyro_debug_range_fn(void *arg, uint64_t unit, uint64_t lo,
 void pyro_debug_each_range(struct pyro_debug *debug, pyro_debug_range_fn *fn,
 			   void *arg);
 
-/* How many bytes of .debug_info a unit takes, and of .debug_line. Returns whether
- * its functions are in another file (split DWARF). */
-bool pyro_debug_unit_size(struct pyro_debug *debug, uint64_t unit,
+/* How many bytes of .debug_info a unit takes, and of .debug_line. */
+void pyro_debug_unit_size(struct pyro_debug *debug, uint64_t unit,
 			  size_t *info_len, size_t *line_len);
 
 /* The image of a DIE's unit; NULL for one that libdw has opened. */
@@ -53,7 +52,7 @@ struct pyro_debug_file *pyro_debug_file_of(struct pyro_debug *debug,
 /* The DIE of a unit with what libdw reads beside it; false if it is broken. */
 bool pyro_debug_unit_die(struct pyro_debug *debug, uint64_t unit,
 			 Dwarf_Die *die);
-/* Read the line program of a unit, and what its files are relative to. */
+/* Read what dwarf_getsrcfiles and dwarf_getsrc_die need of the die's unit. */
 void pyro_debug_fill_lines(struct pyro_debug *debug, Dwarf_Die *cudie);
 /* An attribute as text; NULL when it is absent. */
 const char *pyro_debug_text(struct pyro_debug *debug, Dwarf_Die *die,

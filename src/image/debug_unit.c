@@ -276,19 +276,6 @@ static void find_split(struct pyro_debug_unit *u)
 		u->die = split;
 }
 
-static int find_rows(struct pyro_debug_unit *u, size_t count)
-{
-	struct pyro_line_row *row =
-		pyro_array_grow(u->row, &u->row_cap, count, sizeof(*row));
-
-	if (!row)
-		return -ENOMEM;
-	u->row = row;
-	pyro_debug_lines_rows(&u->programs, u->debug, &u->lines, u->addresses,
-			      count, row);
-	return 0;
-}
-
 int pyro_debug_unit_open(struct pyro_debug_unit *unit, struct pyro_debug *debug,
 			 uint64_t offset, const uint64_t *addresses,
 			 size_t count)
@@ -296,14 +283,12 @@ int pyro_debug_unit_open(struct pyro_debug_unit *unit, struct pyro_debug *debug,
 	struct walk w = {unit, addresses, count, false, 0};
 
 	unit->debug = debug;
-	unit->addresses = addresses;
 	unit->interval_count = unit->function_count = 0;
 	if (!pyro_debug_unit_die(debug, offset, &unit->lines))
 		return debug->main.image.failed ? -EFBIG : -EBADMSG;
+	pyro_debug_fill_lines(debug, &unit->lines);
 	find_split(unit);
-	w.err = find_rows(unit, count);
-	if (!w.err)
-		make_index(&w);
+	make_index(&w);
 	for (size_t i = 0; i < count && !w.err && !w.everywhere; i++)
 		w.everywhere = function_at(unit, addresses[i]) == NONE;
 	if (w.everywhere && !w.err)
@@ -315,7 +300,6 @@ int pyro_debug_unit_open(struct pyro_debug_unit *unit, struct pyro_debug *debug,
 
 void pyro_debug_unit_close(struct pyro_debug_unit *unit)
 {
-	pyro_debug_lines_forget(&unit->programs);
 	pyro_arena_free(&unit->paths);
 }
 
@@ -327,26 +311,29 @@ void pyro_debug_unit_free(struct pyro_debug_unit *unit)
 			unit->function_cap * sizeof(*unit->function));
 	pyro_pages_free(unit->order, unit->order_cap * sizeof(*unit->order));
 	pyro_pages_free(unit->sorted, unit->sorted_cap * sizeof(*unit->sorted));
-	pyro_pages_free(unit->row, unit->row_cap * sizeof(*unit->row));
-	pyro_debug_lines_free(&unit->programs);
 	*unit = (struct pyro_debug_unit){.debug = NULL};
 }
 
 /* Name of the file with this number in the unit of die; NULL if unknown. */
-static const char *file_name(struct pyro_debug_unit *u, Dwarf_Die *die,
+static const char *file_name(struct pyro_debug *debug, Dwarf_Die *die,
 			     uint64_t number)
 {
+	const struct pyro_libdw *dw = debug->dw;
+	Dwarf_Files *files;
 	Dwarf_Die cudie;
+	size_t count;
 
-	if (!u->debug->dw->diecu(die, &cudie, NULL, NULL))
+	if (!dw->diecu(die, &cudie, NULL, NULL))
 		return NULL;
-	return pyro_debug_lines_file(&u->programs, u->debug, &cudie, number);
+	pyro_debug_fill_lines(debug, &cudie);
+	if (dw->getsrcfiles(&cudie, &files, &count) != 0 || number >= count)
+		return NULL;
+	return dw->filesrc(files, number, NULL, NULL);
 }
 
-static void add_description(struct pyro_debug_unit *u, Dwarf_Die *die,
+static void add_description(struct pyro_debug *debug, Dwarf_Die *die,
 			    struct description *d)
 {
-	struct pyro_debug *debug = u->debug;
 	uint64_t file;
 
 	if (!d->linkage)
@@ -359,13 +346,12 @@ static void add_description(struct pyro_debug_unit *u, Dwarf_Die *die,
 	if (!d->line)
 		pyro_debug_number(debug, die, DW_AT_decl_line, &d->line);
 	if (!d->file && pyro_debug_number(debug, die, DW_AT_decl_file, &file))
-		d->file = file_name(u, die, file);
+		d->file = file_name(debug, die, file);
 }
 
 /* What a function's DIE says, and the declarations that it refers to. */
-static void describe(struct pyro_debug_unit *u, struct pyro_debug_function *f)
+static void describe(struct pyro_debug *debug, struct pyro_debug_function *f)
 {
-	struct pyro_debug *debug = u->debug;
 	struct description *d = &f->text;
 	Dwarf_Die die = f->die, next;
 
@@ -373,7 +359,7 @@ static void describe(struct pyro_debug_unit *u, struct pyro_debug_function *f)
 		return;
 	f->is_described = true;
 	for (int i = 0; i < ORIGINS_MAX; i++) {
-		add_description(u, &die, d);
+		add_description(debug, &die, d);
 		if (!pyro_debug_follow(debug, &die, DW_AT_abstract_origin,
 				       &next) &&
 		    !pyro_debug_follow(debug, &die, DW_AT_specification, &next))
@@ -382,12 +368,12 @@ static void describe(struct pyro_debug_unit *u, struct pyro_debug_function *f)
 	}
 }
 
-static void name_frame(struct pyro_debug_unit *u, struct pyro_debug_function *f,
+static void name_frame(struct pyro_debug *debug, struct pyro_debug_function *f,
 		       struct pyro_debug_frame *frame)
 {
 	const struct description *d = &f->text;
 
-	describe(u, f);
+	describe(debug, f);
 	if (d->linkage && d->linkage[0])
 		frame->function = d->linkage;
 	else if (d->name)
@@ -398,16 +384,15 @@ static void name_frame(struct pyro_debug_unit *u, struct pyro_debug_function *f,
 }
 
 /* Where a function was inlined: file and line of the frame around it. */
-static struct pyro_debug_frame call_site(struct pyro_debug_unit *u,
+static struct pyro_debug_frame call_site(struct pyro_debug *debug,
 					 Dwarf_Die *inlined)
 {
-	struct pyro_debug *debug = u->debug;
 	struct pyro_debug_frame frame = {"", "", 0, 0};
 	const char *file = NULL;
 	uint64_t number;
 
 	if (pyro_debug_number(debug, inlined, DW_AT_call_file, &number))
-		file = file_name(u, inlined, number);
+		file = file_name(debug, inlined, number);
 	if (file)
 		frame.file = file;
 	if (pyro_debug_number(debug, inlined, DW_AT_call_line, &number) &&
@@ -437,40 +422,42 @@ static const char *full_path(struct pyro_debug_unit *unit, const char *file)
 	return path;
 }
 
-static size_t find_chain(struct pyro_debug_unit *unit, size_t i,
+static size_t find_chain(struct pyro_debug_unit *unit, uint64_t address,
 			 struct pyro_debug_frame frames[PYRO_CHAIN_MAX])
 {
-	const struct pyro_line_row *row = &unit->row[i];
-	uint32_t at = function_at(unit, unit->addresses[i]);
-	const char *file = NULL;
+	const struct pyro_libdw *dw = unit->debug->dw;
+	Dwarf_Line *line = dw->getsrc_die(&unit->lines, address);
+	const char *file = line ? dw->linesrc(line, NULL, NULL) : NULL;
+	uint32_t at = function_at(unit, address);
 	size_t count = 0;
+	int number;
 
-	if (row->found)
-		file = pyro_debug_lines_file(&unit->programs, unit->debug,
-					     &unit->lines, row->file);
-	frames[0] = (struct pyro_debug_frame){"", file ? file : "",
-					      row->found ? row->line : 0, 0};
+	frames[0] = (struct pyro_debug_frame){"", "", 0, 0};
+	if (file)
+		frames[0].file = file;
+	if (line && dw->lineno(line, &number) == 0 && number > 0)
+		frames[0].line = (uint32_t)number;
 	if (at == NONE)
 		return file ? 1 : 0;
 	for (;;) {
 		struct pyro_debug_function *f = &unit->function[at];
 
-		name_frame(unit, f, &frames[count]);
+		name_frame(unit->debug, f, &frames[count]);
 		at = f->parent;
 		if (at == NONE)
 			return count + 1;
 		/* Too many: those before the outermost are not told. */
 		count = pyro_min(count + 1, PYRO_CHAIN_MAX - 1);
-		frames[count] = call_site(unit, &f->die);
+		frames[count] = call_site(unit->debug, &f->die);
 	}
 }
 
-size_t pyro_debug_unit_find(struct pyro_debug_unit *unit, size_t i,
+size_t pyro_debug_unit_find(struct pyro_debug_unit *unit, uint64_t address,
 			    struct pyro_debug_frame frames[PYRO_CHAIN_MAX])
 {
-	size_t count = find_chain(unit, i, frames);
+	size_t count = find_chain(unit, address, frames);
 
-	for (size_t n = 0; n < count; n++)
-		frames[n].file = full_path(unit, frames[n].file);
+	for (size_t i = 0; i < count; i++)
+		frames[i].file = full_path(unit, frames[i].file);
 	return count;
 }

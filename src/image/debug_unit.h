@@ -4,7 +4,7 @@
 #ifndef PYRO_IMAGE_DEBUG_UNIT_H
 #define PYRO_IMAGE_DEBUG_UNIT_H
 
-#include "image/debug_lines.h"
+#include "image/debug_info.h"
 #include "image/sort.h"
 
 /* Inlined functions at one address, the one they are in included. */
@@ -35,15 +35,11 @@ struct pyro_debug_unit {
 	struct pyro_sort_item *order; /* room for sorting intervals */
 	struct pyro_debug_interval *sorted;
 	size_t order_cap, sorted_cap;
-	const uint64_t *addresses; /* borrowed until closed */
-	struct pyro_line_row *row; /* of each of them */
-	size_t row_cap;
-	struct pyro_debug_lines programs;
-	struct pyro_arena paths; /* of files that libdw has named */
+	struct pyro_arena paths; /* of files */
 };
 
-/* Index the unit at this offset for addresses (rising, borrowed) that will be
- * asked for: one run of its line program, one walk over its DIEs, which does not go into functions that hold none
+/* Index the unit at this offset for addresses (rising) that will be asked
+ * for: one walk over its DIEs, which does not go into functions that hold none
  * of them. 0 or -errno. */
 int pyro_debug_unit_open(struct pyro_debug_unit *unit, struct pyro_debug *debug,
 			 uint64_t offset, const uint64_t *addresses,
@@ -51,10 +47,9 @@ int pyro_debug_unit_open(struct pyro_debug_unit *unit, struct pyro_debug *debug,
 void pyro_debug_unit_close(struct pyro_debug_unit *unit);
 void pyro_debug_unit_free(struct pyro_debug_unit *unit);
 
-/* What is at one of these addresses, by its number, innermost first; the last is
- * the function whose code it is, where that is known. Returns how many, 0 for
- * nothing. */
-size_t pyro_debug_unit_find(struct pyro_debug_unit *unit, size_t i,
+/* What is at one of these addresses, innermost first; the last is the function
+ * whose code it is, where that is known. Returns how many, 0 for nothing. */
+size_t pyro_debug_unit_find(struct pyro_debug_unit *unit, uint64_t address,
 			    struct pyro_debug_frame frames[PYRO_CHAIN_MAX]);
 
 #endif

@@ -53,6 +53,9 @@ static int load_functions(void)
 		{"dwarf_ranges", &functions.ranges},
 		{"dwarf_getsrcfiles", &functions.getsrcfiles},
 		{"dwarf_filesrc", &functions.filesrc},
+		{"dwarf_getsrc_die", &functions.getsrc_die},
+		{"dwarf_linesrc", &functions.linesrc},
+		{"dwarf_lineno", &functions.lineno},
 	};
 
 	return pyro_library_load("libdw.so.1", wanted, PYRO_COUNT_OF(wanted));

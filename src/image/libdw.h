@@ -49,6 +49,10 @@ struct pyro_libdw {
 			   size_t *count);
 	const char *(*filesrc)(Dwarf_Files *files, size_t i, Dwarf_Word *mtime,
 			       Dwarf_Word *len);
+	Dwarf_Line *(*getsrc_die)(Dwarf_Die *cudie, Dwarf_Addr address);
+	const char *(*linesrc)(Dwarf_Line *line, Dwarf_Word *mtime,
+			       Dwarf_Word *len);
+	int (*lineno)(Dwarf_Line *line, int *number);
 };
 
 /* NULL when it is not there or not usable. Loads at the first call and never

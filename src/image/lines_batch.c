@@ -223,21 +223,18 @@ static void give_up(struct batch *b, const struct pyro_sort_item *item,
  * not beside what other units have taken. */
 static bool make_room(struct batch *b, uint64_t unit)
 {
-	size_t max = b->lines->memory_max, info_len, line_len, libdw;
+	size_t max = b->lines->memory_max, info_len, line_len;
 
-	/* libdw reads line programs of split units, for their files. */
-	libdw = pyro_debug_unit_size(&b->debug, unit, &info_len, &line_len)
-			? line_len * LINE_COST
-			: 0;
-	if (info_len > max / 4 || line_len > max / 4 || libdw > max / 4)
+	pyro_debug_unit_size(&b->debug, unit, &info_len, &line_len);
+	if (info_len > max / 4 || line_len > max / 4 / LINE_COST)
 		return false;
-	if (b->libdw_bytes + libdw > max / 4 ||
+	if (b->libdw_bytes + line_len * LINE_COST > max / 4 ||
 	    b->debug.main.image.resident + info_len + line_len > max / 2) {
 		if (pyro_debug_renew(&b->debug) != 0)
 			return false;
 		b->libdw_bytes = 0;
 	}
-	b->libdw_bytes += libdw + info_len / 16;
+	b->libdw_bytes += line_len * LINE_COST + info_len / 16;
 	return true;
 }
 
@@ -260,7 +257,8 @@ static void resolve_unit(struct batch *b, uint64_t unit,
 		    0) {
 		for (size_t i = 0; i < count; i++)
 			keep(b->lines, result_of(b, &item[i]), frames,
-			     pyro_debug_unit_find(&b->unit, i, frames));
+			     pyro_debug_unit_find(&b->unit, address[i],
+						  frames));
 		pyro_debug_unit_close(&b->unit);
 	}
 	give_up(b, item, count);
