@@ -415,6 +415,24 @@ PYROSCOPE_API const char *pyroscope_strerror(int error);
  * Threads: any. Signal handlers: yes. */
 PYROSCOPE_API const char *pyroscope_version(void);
 
+/* What pyroscope_features() tells. */
+#define PYROSCOPE_FEATURE_CPU 1u   /* CPU profiles, in files or over http:// */
+#define PYROSCOPE_FEATURE_HTTPS 2u /* https://, where libcurl is installed */
+#define PYROSCOPE_FEATURE_LINES 4u /* symbols "lines", where libdw is */
+#define PYROSCOPE_FEATURE_RESOLVER 8u /* servers by name, not by number alone */
+
+/* What the library can do in this process, profiling or not: an OR of
+ * PYROSCOPE_FEATURE_ values. Bits that this header does not name may be set; it
+ * is 0 where profiling is off by the table above.
+ *
+ * CPU is missing under sanitizers and Valgrind. libpyroscope.a, which is for
+ * static programs, loads no other library: it has neither HTTPS nor LINES; and
+ * with glibc it has RESOLVER only in a program that calls getaddrinfo() itself
+ * (localhost is always known). With musl it has it.
+ *
+ * Threads: any. Signal handlers: no. */
+PYROSCOPE_API uint32_t pyroscope_features(void);
+
 #if !PYROSCOPE_ENABLED
 
 /* The calls, when off. sizeof evaluates nothing, yet makes the compiler check
@@ -444,6 +462,7 @@ PYROSCOPE_API const char *pyroscope_version(void);
 #define pyroscope_strerror(error) \
 	((void)sizeof((pyroscope_strerror)(error)), "")
 #define pyroscope_version() ""
+#define pyroscope_features() ((void)sizeof((pyroscope_features)()), 0u)
 
 #endif
 

@@ -45,7 +45,6 @@ __attribute__((constructor)) static void on_load(void)
 	size_t len;
 	const char *entry = list ? pyro_preload_entry(list, &len) : NULL;
 
-	pyro_log_init();
 	pyro_hook_resolve();
 	pyro_exec_hook_resolve();
 	pyro_id_hook_resolve();

@@ -5,7 +5,6 @@
  * collector arms the timers when it has built the tables. */
 #include "api/session.h"
 
-#include <dlfcn.h>
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
@@ -150,17 +149,19 @@ free_modules:
 	return err;
 }
 
+/* Of the sanitizers' runtimes. */
+extern void __asan_init(void) PYRO_WEAK;
+extern void __hwasan_init(void) PYRO_WEAK;
+extern void __msan_init(void) PYRO_WEAK;
+extern void __tsan_init(void) PYRO_WEAK;
+
 /* Their interceptors and ours do not get on, and their times mean nothing. */
-static bool is_instrumented(void)
+bool pyro_session_is_refused(void)
 {
-	static const char *const name[] = {"__asan_init", "__tsan_init",
-					   "__msan_init", "__hwasan_init"};
 	const char *preload = secure_getenv("LD_PRELOAD");
 
-	for (size_t i = 0; i < PYRO_COUNT_OF(name); i++)
-		if (dlsym(RTLD_DEFAULT, name[i]))
-			return true;
-	return preload && strstr(preload, "vgpreload");
+	return __asan_init || __hwasan_init || __msan_init || __tsan_init ||
+	       (preload && strstr(preload, "vgpreload"));
 }
 
 int pyro_session_start(const struct pyroscope_config *given,
@@ -173,7 +174,7 @@ int pyro_session_start(const struct pyroscope_config *given,
 
 	int err = atomic_load(&s->state) == PYRO_SESSION_IDLE ? 0 : -EALREADY;
 
-	if (!err && is_instrumented()) {
+	if (!err && pyro_session_is_refused()) {
 		pyro_log("not started: the program runs under a sanitizer or "
 			 "Valgrind");
 		err = -ENOTSUP;

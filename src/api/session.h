@@ -101,6 +101,8 @@ extern struct pyro_session pyro_session;
 extern struct pyro_process pyro_process;
 
 /* session.c */
+/* Does the program run under a sanitizer or Valgrind? */
+bool pyro_session_is_refused(void);
 int pyro_session_start(const struct pyroscope_config *given,
 		       enum pyro_start_how how);
 /* Start the thread of a session whose config is set. Session lock held. */

@@ -6,6 +6,30 @@
 #include <errno.h>
 #include <string.h>
 
+#ifdef PYRO_STATIC
+
+bool pyro_library_can_load(void)
+{
+	return false;
+}
+
+int pyro_library_load(const char *file,
+		      const struct pyro_library_function *function,
+		      size_t count)
+{
+	(void)file;
+	(void)function;
+	(void)count;
+	return -ENOTSUP;
+}
+
+#else
+
+bool pyro_library_can_load(void)
+{
+	return true;
+}
+
 int pyro_library_load(const char *file,
 		      const struct pyro_library_function *function,
 		      size_t count)
@@ -25,3 +49,5 @@ int pyro_library_load(const char *file,
 	}
 	return 0;
 }
+
+#endif

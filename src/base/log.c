@@ -27,7 +27,8 @@ void pyro_log_to(const char *path)
 	atomic_store(&log_path, path);
 }
 
-void pyro_log_init(void)
+/* Before the constructors that may log. */
+__attribute__((constructor(101))) static void remember_stderr(void)
 {
 	if (fstat(STDERR_FILENO, &first_stderr) != 0)
 		first_stderr.st_ino = 0;

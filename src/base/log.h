@@ -7,10 +7,9 @@
 #ifndef PYRO_BASE_LOG_H
 #define PYRO_BASE_LOG_H
 
-#include "base/util.h"
+#include <stdatomic.h>
 
-/* Remember what descriptor 2 is. From the constructor. */
-void pyro_log_init(void);
+#include "base/util.h"
 
 /* Where lines go: NULL is descriptor 2, "" nowhere, else append to this file.
  * Borrows path until return. */

@@ -13,6 +13,9 @@
  * undefined symbols. */
 #define PYRO_SIGNAL_SAFE
 
+/* Need not be there: then its address is NULL. */
+#define PYRO_WEAK __attribute__((weak))
+
 #define PYRO_PRINTF(fmt, args) __attribute__((format(printf, fmt, args)))
 
 #define PYRO_COUNT_OF(array) (sizeof(array) / sizeof((array)[0]))

@@ -67,7 +67,10 @@ static void load_locked(void)
 
 	int err = load_functions();
 
-	if (err == -ENOENT)
+	if (err == -ENOTSUP)
+		PYRO_LOG_ONCE("no line numbers: they need libdw, which a "
+			      "static program cannot load");
+	else if (err == -ENOENT)
 		PYRO_LOG_ONCE("no line numbers: they need libdw.so.1; install "
 			      "libdw1 (Debian, Ubuntu) or elfutils-libs "
 			      "(Fedora)");

@@ -40,7 +40,7 @@ static void load_locked(void)
 
 	lzma.tried = true;
 	lzma.usable = !err;
-	if (err)
+	if (err && err != -ENOTSUP)
 		PYRO_LOG_ONCE("no names from .gnu_debugdata: they need "
 			      "liblzma.so.5; install liblzma5 (Debian, Ubuntu) "
 			      "or xz-libs (Fedora)");

@@ -84,6 +84,11 @@ static bool load_locked(bool *fresh)
 
 	int err = load_functions();
 
+	if (err == -ENOTSUP) {
+		PYRO_LOG_ONCE("https:// needs libcurl, which a static program "
+			      "cannot load: nothing is sent");
+		return false;
+	}
 	if (err == -ENOENT) {
 		PYRO_LOG_ONCE("https:// needs libcurl.so.4, nothing is sent: "
 			      "install libcurl4 (Debian, Ubuntu) or libcurl "

@@ -1,15 +1,35 @@
 // SPDX-License-Identifier: Apache-2.0
-/* resolve.c - names by the libc, numbers without it
+/* resolve.c - names by the libc, numbers and "localhost" without it
  *
  * getaddrinfo allocates and may load modules; it is called by our own thread
- * only, and not at all for a numeric host. Also for HTTPS, where libcurl would
- * start a thread of its own for it. */
+ * only, and only where it has to be. Also for HTTPS, where libcurl would
+ * start a thread of its own for it.
+ *
+ * glibc's may load modules in static programs, too, of just the release that they
+ * were linked with, and the linker warns of who names it. So libpyroscope.a has
+ * it only where the program itself brought it. */
 #include "transport/resolve.h"
 
 #include <arpa/inet.h>
 #include <errno.h>
 #include <netdb.h>
 #include <string.h>
+#include <strings.h>
+
+#include "base/log.h"
+
+#if defined(PYRO_STATIC) && defined(__GLIBC__)
+extern __typeof__(getaddrinfo) getaddrinfo PYRO_WEAK;
+extern __typeof__(freeaddrinfo) freeaddrinfo PYRO_WEAK;
+#define HAS_RESOLVER (getaddrinfo && freeaddrinfo)
+#else
+#define HAS_RESOLVER true
+#endif
+
+bool pyro_resolver_is_there(void)
+{
+	return HAS_RESOLVER;
+}
 
 socklen_t pyro_address_len(const union pyro_address *address)
 {
@@ -51,6 +71,22 @@ static bool take_info(const struct addrinfo *info, uint16_t port,
 	return false;
 }
 
+static bool take_localhost(const struct pyro_url *url,
+			   struct pyro_addresses *out)
+{
+	if (strcasecmp(url->host, "localhost") != 0)
+		return false;
+	memset(out->list, 0, sizeof(out->list));
+	out->list[0].v6.sin6_family = AF_INET6;
+	out->list[0].v6.sin6_port = htons(url->port);
+	out->list[0].v6.sin6_addr = in6addr_loopback;
+	out->list[1].v4.sin_family = AF_INET;
+	out->list[1].v4.sin_port = htons(url->port);
+	out->list[1].v4.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+	out->count = 2;
+	return true;
+}
+
 int pyro_resolve(const struct pyro_url *url, struct pyro_addresses *out)
 {
 	const struct addrinfo hints = {
@@ -64,6 +100,14 @@ int pyro_resolve(const struct pyro_url *url, struct pyro_addresses *out)
 	if (out->numeric) {
 		out->count = 1;
 		return 0;
+	}
+	if (take_localhost(url, out))
+		return 0;
+	if (!HAS_RESOLVER) {
+		PYRO_LOG_ONCE(
+			"a static program without getaddrinfo resolves no "
+			"names: the server's address has to be a number");
+		return -EHOSTUNREACH;
 	}
 
 	int err = getaddrinfo(url->host, NULL, &hints, &found);

@@ -22,6 +22,9 @@ struct pyro_addresses {
 	bool numeric; /* nothing had to be asked */
 };
 
+/* False: only numeric addresses and "localhost" are known. */
+bool pyro_resolver_is_there(void);
+
 /* 0, -EHOSTUNREACH for a name that does not resolve, -ENOMEM. A name server
  * that hangs blocks the caller for as long as the libc's resolver waits (see
  * resolv.conf): no deadline bounds it. */

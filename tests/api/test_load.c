@@ -407,6 +407,15 @@ static void test_texts(void **state)
 	assert_string_equal(pyroscope_version(), PYROSCOPE_VERSION_STRING);
 }
 
+static void test_features(void **state)
+{
+	(void)state;
+	assert_int_equal(pyroscope_features(),
+			 PYROSCOPE_FEATURE_CPU | PYROSCOPE_FEATURE_HTTPS |
+				 PYROSCOPE_FEATURE_LINES |
+				 PYROSCOPE_FEATURE_RESOLVER);
+}
+
 /* --- whom it reaches --- */
 
 static void answer(struct loopback *l, int fd)
@@ -539,6 +548,7 @@ int main(void)
 		cmocka_unit_test(test_undelivered),
 		cmocka_unit_test(test_app_names),
 		cmocka_unit_test(test_texts),
+		cmocka_unit_test(test_features),
 		cmocka_unit_test(test_first_wins),
 		cmocka_unit_test(test_all_at_once),
 	};

@@ -66,12 +66,15 @@ int main(int argc, char **argv)
 	CALL(pyroscope_stats(NULL));
 	if (count_samples() > 1 && argc > 5)
 		puts("counted");
+	CALL(pyroscope_features());
 #ifdef USE_RESULTS
 	error = VALUE(pyroscope_stop(1));
 	if (VALUE(pyroscope_set_app_name("another name")) < 0)
 		printf("%s\n", argv[1]);
 	error += VALUE(pyroscope_stack_register(argv, 8));
 	error += VALUE(pyroscope_stats(&stats));
+	if (VALUE(pyroscope_features()) & 1)
+		printf("%s\n", argv[0]);
 	printf("%d\n", error);
 #endif
 	(void)argv;
