@@ -119,7 +119,7 @@ static const char *explain(enum pyro_loadable loadable)
 	case PYRO_LOADABLE_YES:
 		return NULL;
 	case PYRO_LOADABLE_STATIC:
-		return "it is statically linked";
+		return "it is statically linked, which takes libpyroscope.a";
 	case PYRO_LOADABLE_MACHINE:
 		return "it is a 32-bit program, or for another machine";
 	case PYRO_LOADABLE_OTHER_LIBC:

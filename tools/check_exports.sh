@@ -4,8 +4,9 @@
 #
 # libpyroscope.so exports the functions of the public header, versioned, and
 # the names of hooks.txt, unversioned, and nothing else; it needs libc alone;
-# it is never unloaded and never resolved lazily. libpyroscope.a defines no
-# global name outside our prefixes but the hooks. pyro needs libc alone, too.
+# it is never unloaded and never resolved lazily. libpyroscope.a defines the same
+# public functions and __wrap_x for each hook that is not for the shared library
+# alone, and nothing else. pyro needs libc alone, too.
 set -euo pipefail
 build=$1
 tools=$(dirname "$0")
@@ -23,7 +24,8 @@ compare()
 	fi
 }
 
-hooks=$(grep -v '^#' "$tools/hooks.txt" | sort)
+hooks=$(awk '!/^#/ { print $1 }' "$tools/hooks.txt" | sort)
+wrapped=$(awk '!/^#/ && NF == 1 { print $1 }' "$tools/hooks.txt" | sort)
 public=$(grep '^PYROSCOPE_API' "$header" |
 	grep -o 'pyroscope_[a-z_]*(' | tr -d '(' | sort)
 exported=$(nm -D --defined-only "$so" | awk '$2 != "A" { print $3 }' | sort)
@@ -50,8 +52,12 @@ done
 compare "executable stack" "" "$(readelf -lW "$so" | grep GNU_STACK | grep E ||
 	true)"
 
-stray=$(nm -g --defined-only "$build/libpyroscope.a" |
-	awk 'NF == 3 { print $3 }' | grep -vE '^(pyro|pyroscope)_' |
-	grep -vxFf <(printf '%s\n' "$hooks") | sort -u) || true
-compare "global names of libpyroscope.a" "" "$stray"
+archive=$build/libpyroscope.a
+compare "global names of libpyroscope.a" \
+	"$( (sed 's/^/__wrap_/' <<<"$wrapped" && echo "$public") | sort)" \
+	"$(nm -g --defined-only "$archive" | awk 'NF == 3 { print $3 }' | sort)"
+compare "wrapped by libpyroscope.a" "$wrapped" \
+	"$(nm -u "$archive" | sed -n 's/.* __real_//p' | sort)"
+compare "wrapped by pyroscope.wrap" "$wrapped" \
+	"$(sed -n 's/^-Wl,--wrap=//p' "$build/pyroscope.wrap" | sort)"
 exit $status

@@ -8,11 +8,11 @@
  * program's malloc, and its recursion is bounded by the length of the name. */
 #include "image/demangle.h"
 
-#include <dlfcn.h>
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/library.h"
 #include "base/log.h"
 #include "base/sync.h"
 #include "base/table.h"
@@ -21,36 +21,28 @@
 
 typedef char *cxa_demangle_fn(const char *, char *, size_t *, int *);
 
+extern cxa_demangle_fn __cxa_demangle PYRO_WEAK;
+
 /* Written once under pyro_loader_lock, then constant. */
 static cxa_demangle_fn *cxa_demangle;
 static bool tried;
 
 static void find_locked(void)
 {
-	static const struct {
-		const char *name;
-		int flags;
-	} library[] = {
-		{"libc++abi.so.1", RTLD_NOLOAD}, /* if it is here */
-		{"libstdc++.so.6", 0},
-		{"libc++abi.so.1", 0},
-	};
-	void *found = dlsym(RTLD_DEFAULT, "__cxa_demangle");
+	const struct pyro_library_function wanted = {"__cxa_demangle",
+						     &cxa_demangle};
+	int err = 0;
 
-	for (size_t i = 0; i < PYRO_COUNT_OF(library) && !found; i++) {
-		void *lib = dlopen(library[i].name,
-				   RTLD_NOW | RTLD_LOCAL | library[i].flags);
-
-		if (lib)
-			found = dlsym(lib, "__cxa_demangle");
-	}
-	if (!found)
+	tried = true;
+	cxa_demangle = __cxa_demangle;
+	if (!cxa_demangle)
+		err = pyro_library_load("libstdc++.so.6", &wanted, 1);
+	if (err)
+		err = pyro_library_load("libc++abi.so.1", &wanted, 1);
+	if (err && err != -ENOTSUP)
 		PYRO_LOG_ONCE("C++ names stay mangled: that needs "
 			      "libstdc++.so.6; install libstdc++6 (Debian, "
 			      "Ubuntu) or libstdc++ (Fedora, Alpine)");
-	/* ISO C has no cast from void * to a function pointer. */
-	memcpy(&cxa_demangle, &found, sizeof(found));
-	tried = true;
 }
 
 static bool demangle_cxx(const char *name, char *text, size_t size)

@@ -79,7 +79,7 @@ static void wake_child(void)
 }
 
 #define DEFINE_WAKE_CALL(result, name, parameters, arguments) \
-	PYRO_HOOK result name parameters                      \
+	PYRO_HOOK result PYRO_HOOK_NAME(name) parameters      \
 	{                                                     \
 		wake_child();                                 \
 		return PYRO_NEXT(name) arguments;             \
@@ -91,22 +91,23 @@ WAKE_CALLS(DEFINE_WAKE_CALL)
 PYRO_NEXT_SLOT(accept);
 PYRO_NEXT_SLOT(accept4);
 PYRO_HOOK int hooked_accept(int fd, struct sockaddr *addr,
-			    socklen_t *len) __asm__("accept");
+			    socklen_t *len) __asm__(PYRO_HOOK_SYMBOL(accept));
 PYRO_HOOK int hooked_accept4(int fd, struct sockaddr *addr, socklen_t *len,
-			     int flags) __asm__("accept4");
+			     int flags) __asm__(PYRO_HOOK_SYMBOL(accept4));
+
+#define NEXT(name) \
+	((__typeof__(hooked_##name) *)(void (*)(void))PYRO_NEXT(name))
 
 int hooked_accept(int fd, struct sockaddr *addr, socklen_t *len)
 {
 	wake_child();
-	return ((__typeof__(hooked_accept) *)pyro_next_address(
-		&pyro_next_accept, "accept"))(fd, addr, len);
+	return NEXT(accept)(fd, addr, len);
 }
 
 int hooked_accept4(int fd, struct sockaddr *addr, socklen_t *len, int flags)
 {
 	wake_child();
-	return ((__typeof__(hooked_accept4) *)pyro_next_address(
-		&pyro_next_accept4, "accept4"))(fd, addr, len, flags);
+	return NEXT(accept4)(fd, addr, len, flags);
 }
 
 static void release_self(struct pyro_thread *self)
@@ -198,9 +199,10 @@ static struct pyro_thread *announce(const pthread_attr_t *attr)
 	return t;
 }
 
-PYRO_HOOK int pthread_create(pthread_t *restrict thread,
-			     const pthread_attr_t *restrict attr,
-			     void *(*start)(void *), void *restrict arg)
+PYRO_HOOK int
+PYRO_HOOK_NAME(pthread_create)(pthread_t *restrict thread,
+			       const pthread_attr_t *restrict attr,
+			       void *(*start)(void *), void *restrict arg)
 {
 	wake_child();
 	if (pyro_on_get() < PYRO_ON_STARTING || !atomic_load(&key_made))

@@ -3,9 +3,10 @@
  *
  * One shared object works linked and preloaded: it exports these names
  * unversioned (tools/hooks.txt lists them, a test compares) and forwards to the
- * next definition. pthread_create announces threads; the blocking calls are
- * where a forked child that lives on is noticed. Before the library is started
- * a hook costs one load and a branch that is never taken. */
+ * next definition; libpyroscope.a has them for the linker's --wrap (next.h).
+ * pthread_create announces threads; the blocking calls are where a forked child
+ * that lives on is noticed. Before the library is started a hook costs one load
+ * and a branch that is never taken. */
 #ifndef PYRO_SOURCE_HOOK_H
 #define PYRO_SOURCE_HOOK_H
 

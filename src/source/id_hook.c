@@ -2,12 +2,23 @@
 /* id_hook.c - set*id and setgroups, without our threads */
 #include "source/id_hook.h"
 
+#include <errno.h>
 #include <grp.h>
+#include <stdatomic.h>
 #include <unistd.h>
 
 #include "source/next.h"
 
 static const struct pyro_id_change *_Atomic on_change; /* NULL: never started */
+
+/* In a static program initgroups calls our setgroups; the linker would warn
+ * because of ours, as glibc's may load modules. */
+#ifdef PYRO_STATIC
+#define INITGROUPS(XX)
+#else
+#define INITGROUPS(XX) \
+	XX(initgroups, (const char *user, gid_t group), (user, group))
+#endif
 
 /* XX(name, (parameters), (arguments)) */
 #define ID_CALLS(XX)                                                    \
@@ -22,11 +33,11 @@ static const struct pyro_id_change *_Atomic on_change; /* NULL: never started */
 	XX(setresgid, (gid_t real, gid_t effective, gid_t saved),       \
 	   (real, effective, saved))                                    \
 	XX(setgroups, (size_t count, const gid_t *list), (count, list)) \
-	XX(initgroups, (const char *user, gid_t group), (user, group))
+	INITGROUPS(XX)
 
 #define DEFINE(name, parameters, arguments)                                 \
 	PYRO_NEXT_SLOT(name);                                               \
-	PYRO_HOOK int name parameters                                       \
+	PYRO_HOOK int PYRO_HOOK_NAME(name) parameters                       \
 	{                                                                   \
 		const struct pyro_id_change *change = atomic_load_explicit( \
 			&on_change, memory_order_acquire);                  \

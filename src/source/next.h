@@ -1,7 +1,23 @@
 // SPDX-License-Identifier: Apache-2.0
-/* next.h - the next definition of a function that the library interposes */
+/* next.h - the next definition of a function that the library interposes
+ *
+ * In libpyroscope.so a hook has the function's own name and asks the dynamic
+ * linker for the next one. In libpyroscope.a it is __wrap_x, and the linker's
+ * option --wrap=x makes __real_x what x would have been. */
 #ifndef PYRO_SOURCE_NEXT_H
 #define PYRO_SOURCE_NEXT_H
+
+#ifdef PYRO_STATIC
+
+#define PYRO_HOOK
+#define PYRO_HOOK_NAME(name) __wrap_##name
+#define PYRO_HOOK_SYMBOL(name) "__wrap_" #name
+#define PYRO_NEXT_SLOT(name)                   \
+	extern __typeof__(name) __wrap_##name; \
+	extern __typeof__(name) __real_##name
+#define PYRO_NEXT(name) __real_##name
+
+#else
 
 #include <dlfcn.h>
 #include <errno.h>
@@ -10,7 +26,8 @@
 #include "base/util.h"
 
 #define PYRO_HOOK __attribute__((visibility("default")))
-
+#define PYRO_HOOK_NAME(name) name
+#define PYRO_HOOK_SYMBOL(name) #name
 #define PYRO_NEXT_SLOT(name) static _Atomic uintptr_t pyro_next_##name
 
 /* Found once; two threads may both look, and find the same. Files that use it
@@ -37,5 +54,7 @@ static inline uintptr_t pyro_next_address(_Atomic uintptr_t *slot,
 
 #define PYRO_NEXT(name) \
 	((__typeof__(name) *)pyro_next_address(&pyro_next_##name, #name))
+
+#endif
 
 #endif

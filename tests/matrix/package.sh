@@ -62,9 +62,8 @@ libdir=$(dirname "$pc")
 gcc "$source_dir/tests/consumer/main.c" -o "$work/shared" \
 	$(pkg-config --cflags --libs pyroscope) -Wl,-rpath,"$libdir"
 [ "$(timeout -k 5 20 "$work/shared")" = on ] || fail "pkg-config: shared"
-gcc "$source_dir/tests/consumer/main.c" -o "$work/static" \
-	$(pkg-config --cflags pyroscope) "$libdir/libpyroscope.a" \
-	$(pkg-config --libs --static pyroscope | sed 's/-lpyroscope//')
+gcc -static "$source_dir/tests/consumer/main.c" -o "$work/static" \
+	$(pkg-config --static --cflags --libs pyroscope)
 [ "$(timeout -k 5 20 "$work/static")" = on ] || fail "pkg-config: static"
 grep -q "^Version: $(sed -n 's/.*VERSION_STRING "\(.*\)"/\1/p' \
 	"$prefix/include/pyroscope/pyroscope.h")$" "$pc/pyroscope.pc" ||

@@ -1,0 +1,113 @@
+# SPDX-License-Identifier: Apache-2.0
+# _static.sh - what the tests of libpyroscope.a share, for any libc: who reads this
+# has set $cc, the compiler, and $build, the folder of the library
+. "$(dirname "$0")/_life.sh"
+sources=${SOURCE_DIR:?}/tests/programs
+server=
+trap '[ -z "$server" ] || kill "$server" 2>/dev/null; rm -rf "$work"' EXIT
+
+# Starts profiling in a program that does not by itself.
+cat >begin.c <<'EOF2'
+#include <pyroscope/pyroscope.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+__attribute__((constructor)) static void begin(void)
+{
+	if (getenv("FEATURES")) {
+		printf("%u\n", (unsigned)pyroscope_features());
+		exit(0);
+	}
+	pyroscope_load("");
+}
+EOF2
+
+# compile OUT OPTION...: an optimized program; compiler and linker say nothing
+compile()
+{
+	local out=$1
+	shift
+	"$cc" -o "$out" -O2 -g -fomit-frame-pointer -D_GNU_SOURCE \
+		-I"$SOURCE_DIR/include" "$@" >messages 2>&1 || rm -f "$out"
+	is "$out: compiled without a message" "" "$(head -c 600 messages)"
+}
+
+# build OUT SOURCE OPTION...: with the static library
+build()
+{
+	compile "$@" @"$build/pyroscope.wrap" "$build/libpyroscope.a"
+}
+
+# truth WHAT ROOTS COMMAND...: shares, totals and stacks are as they should be
+truth()
+{
+	local what=$1 roots=$2
+	shift 2
+	run linked "$@" 1.5 2
+	succeeded "$what"
+	PYTHONPATH=$here/.. python3 "$here/_static.py" "$what" "$roots" \
+		drop/*.pb.gz <out || failed=1
+}
+
+# features WHAT WANTED COMMAND...: the sum of the bits
+cpu=1 https=2 lines=4 resolver=8
+features()
+{
+	is "$1: features" "$2" "$(FEATURES=1 "$3" 0 1 2>&1)"
+}
+
+# sends PROGRAM HOST: the profile reaches a server by this name
+sends()
+{
+	if [ -z "$server" ]; then
+		mkdir pushed
+		python3 "$here/_server.py" ok port pushed 2>server.err &
+		server=$!
+		for _ in $(seq 200); do
+			[ -s port ] && break
+			sleep 0.05
+		done
+	fi
+	rm -f pushed/*
+	PYROSCOPE_SERVER_ADDRESS=http://$2:$(cat port) timeout -s KILL 60 \
+		"$1" 0.3 2 >out 2>err
+	rc=$?
+	succeeded "$1 to $2"
+	is "$1 to $2: in f50" True \
+		"$(profile "ticks('f50') > 50" pushed/*.pb.gz 2>&1)"
+}
+
+# cannot PROGRAM ADDRESS REASON: one line says why nothing is sent
+cannot()
+{
+	PYROSCOPE_SERVER_ADDRESS=$2 timeout -s KILL 60 "$1" 0.3 1 >out 2>err
+	rc=$?
+	succeeded "$1 to $2" -
+	is "$1 to $2: says why" 1 "$(grep -c "$3" err)"
+}
+
+# lives FORKS HARM: children, exits, signals, users
+lives()
+{
+	local mode file files=0
+	for mode in torture spawn; do
+		run linked "$1" $mode
+		succeeded "$1 $mode"
+		is "$1 $mode" ok "$(tail -n 1 out)"
+	done
+	run linked "$1" fork
+	succeeded "$1 fork"
+	for file in drop/*.pb.gz; do
+		[ "$(profile "ticks('in_late_child') > 0" "$file")" = True ] &&
+			files=$((files + 1))
+	done
+	is "$1 fork: files of the children" 3 $files
+	for mode in errno threads; do
+		run linked "$2" $mode 1
+		succeeded "$2 $mode" -
+		is "$2 $mode" ok "$(tail -n 1 out)"
+	done
+	PYROSCOPE_OUTPUT_DIR=$work/drop ./status 2>err
+	is "exit code" 7 $?
+	is "exit code: says nothing" "" "$(cat err)"
+}
