@@ -237,13 +237,23 @@ static void test_limits(void **state)
 	check_program(BYTES(0x0e, 0x80, 0x80, 0x80, 0x80, 0x80, 0x80, 0x80,
 			    0x80, 0x80, 0x80, 0),
 		      ONLY(BAD));
-	/* rbp too far away is lost, a return address too far away is BAD */
+	/* rbp too far away is lost, a return address is found in words; one too
+	 * far away for that is BAD */
 	check_program(
 		BYTES(0x86, 0x80, 0x20),
 		SP_AND(8, .flags = PYRO_RULE_FP_SAVED, .fp_off = INT16_MIN));
 	check_program(BYTES(0x86, 0x81, 0x20),
 		      SP_AND(8, .flags = PYRO_RULE_FP_LOST));
-	check_program(BYTES(0x90, 0x81, 0x20), ONLY(BAD));
+	check_program(BYTES(0x90, 0x81, 0x20),
+		      RULE(SP, .cfa_off = 8, .ra_off = -4097,
+			   .flags = PYRO_RULE_LARGE));
+	check_program(BYTES(0x90, 0x81, 0x20, 0x86, 0x82, 0x20),
+		      RULE(SP, .cfa_off = 8, .ra_off = -4097, .fp_off = -4098,
+			   .flags = PYRO_RULE_LARGE | PYRO_RULE_FP_SAVED));
+	check_program(BYTES(0x90, 0x80, 0x80, 0x02, 0x86, 0x81, 0x80, 0x02),
+		      RULE(SP, .cfa_off = 8, .ra_off = INT16_MIN,
+			   .flags = PYRO_RULE_LARGE | PYRO_RULE_FP_LOST));
+	check_program(BYTES(0x90, 0x81, 0x80, 0x02), ONLY(BAD));
 	/* an offset whose multiple does not fit 64 bits */
 	check_program(BYTES(0x86, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff,
 			    0xff, 0x7f),

@@ -7,6 +7,11 @@
  * first instruction of ld.so to the end. The program's stack is copied to the
  * same addresses of this process, so that the unwinder just reads it. */
 #define PYRO_WALK_AARCH64
+#include "base/util.h"
+
+static bool copy_guest_memory(uint64_t *to, uintptr_t addr, size_t len);
+#define PYRO_WALK_LOAD(addr) (*(const volatile uintptr_t *)(addr))
+#define PYRO_WALK_COPY(to, addr, len) copy_guest_memory(to, addr, len)
 #include "capture/unwind.c"
 
 #include <inttypes.h>
@@ -53,6 +58,14 @@ static struct {
 	struct pyro_snapshot *snapshot;
 	const char *name[MAPS_MAX];
 } guest;
+
+static bool copy_guest_memory(uint64_t *to, uintptr_t addr, size_t len)
+{
+	struct iovec local = {to, len}, remote = {(void *)addr, len};
+
+	return process_vm_readv(guest.pid, &local, 1, &remote, 1, 0) ==
+	       (ssize_t)len;
+}
 
 static void send_packet(const char *text)
 {
@@ -434,14 +447,16 @@ static void step_through(const char *dir, const char *program, bool from_main,
 
 /* --- what is stepped --- */
 
+#define GCC "aarch64-linux-gnu-gcc "
+#define CLANG "clang --target=aarch64-linux-gnu "
+
 static void check(const char *flags, bool from_main, uint64_t steps)
 {
 	char *dir = make_dir(), program[128];
 	struct tally t;
 
 	snprintf(program, sizeof(program), "%s/shapes", dir);
-	run("aarch64-linux-gnu-gcc -w -o '%s' %s aarch64/shapes.c -lm", program,
-	    flags);
+	run("%s -w -o '%s' aarch64/shapes.c -lm", flags, program);
 	step_through(dir, program, from_main,
 		     getenv("STEP_COUNT")
 			     ? strtoull(getenv("STEP_COUNT"), NULL, 10)
@@ -461,33 +476,43 @@ static void check(const char *flags, bool from_main, uint64_t steps)
 static void test_from_the_first_instruction(void **state)
 {
 	(void)state;
-	check("-O2", false, 6000);
+	check(GCC "-O2", false, 6000);
 }
 
 static void test_optimized(void **state)
 {
 	(void)state;
-	check("-O2", true, 15000);
-	check("-Os", true, 10000);
+	check(GCC "-O2", true, 15000);
+	check(GCC "-Os", true, 10000);
 }
 
 static void test_not_optimized(void **state)
 {
 	(void)state;
-	check("-O0", true, 10000);
+	check(GCC "-O0", true, 10000);
 }
 
 /* Return addresses are signed. */
 static void test_pointer_authentication(void **state)
 {
 	(void)state;
-	check("-O2 -mbranch-protection=standard", true, 10000);
+	check(GCC "-O2 -mbranch-protection=standard", true, 10000);
 }
 
 static void test_without_frame_pointers(void **state)
 {
 	(void)state;
-	check("-O2 -fomit-frame-pointer", true, 10000);
+	check(GCC "-O2 -fomit-frame-pointer", true, 10000);
+}
+
+/* It describes no epilogue, and a prologue by one row at its end. */
+static void test_clang(void **state)
+{
+	(void)state;
+	check(CLANG "-O2", true, 15000);
+	check(CLANG "-O2 -fomit-frame-pointer", true, 10000);
+	check(CLANG "-Os -mbranch-protection=standard", true, 10000);
+	check(CLANG "-O0", true, 10000);
 }
 
 int main(void)
@@ -498,6 +523,7 @@ int main(void)
 		cmocka_unit_test(test_not_optimized),
 		cmocka_unit_test(test_pointer_authentication),
 		cmocka_unit_test(test_without_frame_pointers),
+		cmocka_unit_test(test_clang),
 	};
 
 	if (UNDER_ASAN) {

@@ -187,6 +187,25 @@ static void test_rbx(void **state)
 	CHECK(PYRO_STOP_REGISTER, AT_PLAIN + 4, AT_CASE + 8);
 }
 
+/* Offsets in words: a frame whose locals lie above what it saved. */
+static void test_large(void **state)
+{
+	(void)state;
+	set_rule((struct pyro_rule){
+		.cfa = PYRO_CFA_SP,
+		.cfa_off = 96,
+		.ra_off = -11,
+		.fp_off = -12,
+		.flags = PYRO_RULE_LARGE | PYRO_RULE_FP_SAVED,
+	});
+	image.rule[1].cfa = PYRO_CFA_FP;
+	set_pc_sp(AT_CASE + 4, 4);
+	word[4] = at(20);
+	word[5] = TEXT + AT_PLAIN + 9;
+	word[21] = TEXT + AT_START + 8;
+	CHECK(PYRO_STOP_END, AT_CASE + 4, AT_PLAIN + 8, AT_START + 7);
+}
+
 static void test_plt(void **state)
 {
 	(void)state;
@@ -369,6 +388,7 @@ int main(void)
 		cmocka_unit_test(test_call_at_the_end),
 		cmocka_unit_test(test_interrupted_at_the_start),
 		cmocka_unit_test(test_rbx),
+		cmocka_unit_test(test_large),
 		cmocka_unit_test(test_plt),
 		cmocka_unit_test(test_registers),
 		cmocka_unit_test(test_caller_sp_in_memory),

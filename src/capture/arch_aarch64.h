@@ -18,6 +18,7 @@
 	{                              \
 		0xd2801168, 0xd4000001 \
 	}
+#define PYRO_DECODES_EDGES true /* clang's CFI leaves them out */
 #define PYRO_REGISTER_COUNT 33
 
 static inline int pyro_greg_index(unsigned dwarf)

@@ -19,6 +19,7 @@
 	{               \
 		0       \
 	}
+#define PYRO_DECODES_EDGES false
 #define PYRO_REGISTER_COUNT 17
 
 /* Index into those registers by DWARF number: rax, rdx, rcx, rbx, rsi, rdi,

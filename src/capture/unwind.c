@@ -22,54 +22,8 @@
  * something else that lay on the stack. */
 #include "capture/unwind.h"
 
-#include <errno.h>
-#include <sys/uio.h>
-
-#include "base/syscall.h"
-#include "capture/ranges.h"
-
-#define PAGE_MASK (~(uintptr_t)4095)
-/* Copies that one walk may make, some microsecond each. */
-#define READS_MAX 192
-#define CHUNK_WORDS 32
-#define CHUNK_BYTES (CHUNK_WORDS * sizeof(uint64_t))
-#define NO_CHUNK 1 /* the address of none */
-/* What the kernel writes for a signal is smaller, with AMX's registers, too. */
-#define SIGNAL_FRAME_MAX 16384
-
-/* How the walked stack is read, plainly and where that might fault: a test that
- * walks another process's stack reads it otherwise. */
-#ifndef PYRO_WALK_LOAD
-#define PYRO_WALK_LOAD(addr) (*(const volatile uintptr_t *)(addr))
-#define PYRO_WALK_COPY(to, addr, len) copy_memory(to, addr, len)
-
-/* rt_sigprocmask copies the new set before it looks at `how`: EFAULT tells that
- * it cannot be read. */
-static bool copy_after_asking(uint64_t *to, uintptr_t addr, size_t len)
-{
-	if (pyro_syscall4(SYS_rt_sigprocmask, -1, (long)addr, 0, 8) != -EINVAL)
-		return false;
-	for (size_t i = 0; i < len / sizeof(*to); i++)
-		to[i] = PYRO_WALK_LOAD(addr + i * sizeof(*to));
-	return true;
-}
-
-/* All of it within one page. */
-static bool copy_memory(uint64_t *to, uintptr_t addr, size_t len)
-{
-	struct iovec local = {to, len};
-	/* NOLINTNEXTLINE(performance-no-int-to-ptr): any address */
-	struct iovec remote = {(void *)addr, len};
-	long pid = pyro_syscall4(SYS_getpid, 0, 0, 0, 0);
-	long got = pyro_syscall6(SYS_process_vm_readv, pid, (long)&local, 1,
-				 (long)&remote, 1, 0);
-
-	/* A filter of system calls, or an emulator. */
-	if (got == -ENOSYS || got == -EPERM)
-		return copy_after_asking(to, addr, len);
-	return got == (long)len;
-}
-#endif
+#include "capture/edge_aarch64.h"
+#include "capture/walker.h"
 
 const char *pyro_stop_name(enum pyro_stop stop)
 {
@@ -79,157 +33,6 @@ const char *pyro_stop_name(enum pyro_stop stop)
 	};
 
 	return stop < PYRO_STOP_COUNT ? name[stop] : "unknown";
-}
-
-struct walker {
-	const struct pyro_snapshot *snapshot;
-	struct pyro_regs regs;
-	struct pyro_stack own;   /* the thread's */
-	struct pyro_stack stack; /* on which sp is; both 0 if not known */
-	/* All general registers of the frame that was interrupted last; 0 if
-	 * they are not known. */
-	uintptr_t gregs;
-	uintptr_t own_page; /* surely mapped, and nobody else's */
-	/* Copied last, from chunk_at; NULL: no room. */
-	uint64_t *chunk;
-	uintptr_t chunk_at;
-	unsigned reads;
-	bool interrupted; /* pc is the next instruction, not after a call */
-	bool lost_fp, lost_rbx;
-	bool nowhere; /* pc is no return address, and no frame */
-};
-
-/* A word that may be anybody's, or nobody's. */
-static bool fetch(struct walker *w, uintptr_t addr, uintptr_t *value)
-{
-	uintptr_t at = addr & ~(CHUNK_BYTES - 1);
-
-	if ((addr & PAGE_MASK) == w->own_page) {
-		*value = PYRO_WALK_LOAD(addr);
-		return true;
-	}
-	if (at != w->chunk_at || !w->chunk) {
-		if (++w->reads > READS_MAX)
-			return false;
-		if (!w->chunk)
-			return PYRO_WALK_COPY(value, addr, sizeof(*value));
-		w->chunk_at = NO_CHUNK;
-		if (!PYRO_WALK_COPY(w->chunk, at, CHUNK_BYTES))
-			return false;
-		w->chunk_at = at;
-	}
-	*value = w->chunk[(addr - at) / sizeof(*w->chunk)];
-	return true;
-}
-
-/* Chunks are kept behind the frames, as long as there is room. */
-static void make_room(struct walker *w, uint64_t *pc, size_t depth, size_t max)
-{
-	bool fits = max >= CHUNK_WORDS && depth < max - CHUNK_WORDS;
-
-	w->chunk = fits ? pc + (max - CHUNK_WORDS) : NULL;
-	if (!fits)
-		w->chunk_at = NO_CHUNK;
-}
-
-/* A word of the stack at or above sp, or in the red zone. */
-static bool load(struct walker *w, uintptr_t addr, uintptr_t *value)
-{
-	if (addr % sizeof(uintptr_t) != 0)
-		return false;
-	if (addr < w->regs.sp) {
-		return w->interrupted && w->regs.sp - addr <= PYRO_RED_ZONE &&
-		       fetch(w, addr, value);
-	}
-	if (w->regs.sp < w->stack.lo || w->regs.sp >= w->stack.hi ||
-	    addr >= w->stack.hi)
-		return fetch(w, addr, value);
-	if (w->stack.hi - addr < sizeof(uintptr_t))
-		return false;
-	*value = PYRO_WALK_LOAD(addr);
-	return true;
-}
-
-/* A register of the frame that was interrupted. */
-static bool greg(struct walker *w, unsigned dwarf, uintptr_t *value)
-{
-	int index = pyro_greg_index(dwarf);
-
-	if (!w->gregs || index < 0)
-		return false;
-
-	return fetch(w, w->gregs + (uintptr_t)index * sizeof(uintptr_t), value);
-}
-
-/* The return address in a register: the called function's own from the first
- * call on that it makes, so that only an interrupted frame has it. */
-static bool ra_register(struct walker *w, unsigned dwarf, uintptr_t *value)
-{
-	if (dwarf != PYRO_DWARF_LR || !w->interrupted)
-		return greg(w, dwarf, value);
-	*value = w->regs.lr;
-	return true;
-}
-
-/* The thread's own stack, or another that sp is on. */
-static void choose_stack(struct walker *w)
-{
-	uintptr_t sp = w->regs.sp;
-
-	w->stack = w->own;
-	if (sp < w->own.lo || sp >= w->own.hi)
-		w->stack = pyro_ranges_find(sp);
-}
-
-static bool load_gregs(struct walker *w, uintptr_t gregs)
-{
-	struct pyro_regs r = {0};
-
-	w->gregs = gregs;
-	w->interrupted = true;
-	w->lost_fp = w->lost_rbx = false;
-	if (gregs % sizeof(uintptr_t) != 0 || !greg(w, PYRO_DWARF_PC, &r.pc) ||
-	    !greg(w, PYRO_DWARF_SP, &r.sp) || !greg(w, PYRO_DWARF_FP, &r.fp) ||
-	    !greg(w, PYRO_DWARF_RBX, &r.rbx) || !greg(w, PYRO_DWARF_LR, &r.lr))
-		return false;
-	w->regs = r;
-	choose_stack(w);
-	return true;
-}
-
-static bool is_code(const struct walker *w, uintptr_t pc)
-{
-	return pyro_snapshot_find(w->snapshot, pc) != NULL;
-}
-
-/* Does a call end there? Asked where no object is known, too. */
-static bool follows_call(struct walker *w, uintptr_t ra)
-{
-	uintptr_t word = (ra - 8) & ~(uintptr_t)7, low = 0, high = 0;
-	unsigned bits = 8 * (unsigned)(ra % 8);
-
-	if (ra < 2 * sizeof(word) || !fetch(w, word, &low) ||
-	    (bits && !fetch(w, word + 8, &high)))
-		return false;
-
-	uint64_t bytes = low >> bits;
-
-	if (bits)
-		bytes |= (uint64_t)high << (64 - bits);
-	return pyro_ends_in_call(bytes);
-}
-
-/* The kernel is asked only where no object is known. */
-static bool is_return_address(struct walker *w, uintptr_t ra)
-{
-	return is_code(w, ra - 1) || follows_call(w, ra);
-}
-
-static void enter_caller(struct walker *w, uintptr_t pc, uintptr_t cfa)
-{
-	w->regs.pc = pc;
-	w->regs.sp = cfa;
-	w->interrupted = false;
 }
 
 /* The first stub of aarch64's PLT has no CFI and pushes lr with another word;
@@ -354,6 +157,13 @@ static bool restore(struct walker *w, uintptr_t addr, uintptr_t hi,
 	return addr < w->regs.sp || addr >= hi || load(w, addr, reg);
 }
 
+/* Where a saved register is, from the CFA or fp. */
+static intptr_t distance(const struct pyro_rule *rule, int16_t off)
+{
+	return rule->flags & PYRO_RULE_LARGE ? off * (intptr_t)sizeof(uintptr_t)
+					     : off;
+}
+
 /* A frame without a word on the stack: its return address is in a register. */
 static bool may_equal_sp(const struct walker *w, const struct pyro_rule *rule)
 {
@@ -370,7 +180,7 @@ static enum pyro_stop find_return_address(struct walker *w,
 						     ra)
 			       ? PYRO_STOP_END
 			       : PYRO_STOP_REGISTER;
-	if (!load(w, cfa + (uintptr_t)(intptr_t)rule->ra_off, ra))
+	if (!load(w, cfa + (uintptr_t)distance(rule, rule->ra_off), ra))
 		return PYRO_STOP_BOUNDS;
 	/* That the register had its value still is shown by what is there. */
 	if (rule->cfa == PYRO_CFA_REG && !w->interrupted &&
@@ -411,15 +221,17 @@ static enum pyro_stop step_by_rule(struct walker *w,
 	bool lost_fp = w->lost_fp, lost_rbx = w->lost_rbx;
 
 	if (rule->flags & (PYRO_RULE_FP_SAVED | PYRO_RULE_FP_AT_FP))
-		lost_fp = !restore(w,
-				   (fp_at_fp ? w->regs.fp : cfa) +
-					   (uintptr_t)(intptr_t)rule->fp_off,
-				   fp_at_fp ? cfa : UINTPTR_MAX, &next.fp);
+		lost_fp = !restore(
+			w,
+			(fp_at_fp ? w->regs.fp : cfa) +
+				(uintptr_t)distance(rule, rule->fp_off),
+			fp_at_fp ? cfa : UINTPTR_MAX, &next.fp);
 	if (rule->flags & (PYRO_RULE_RBX_SAVED | PYRO_RULE_RBX_AT_FP))
-		lost_rbx = !restore(w,
-				    (rbx_at_fp ? w->regs.fp : cfa) +
-					    (uintptr_t)(intptr_t)rule->rbx_off,
-				    rbx_at_fp ? cfa : UINTPTR_MAX, &next.rbx);
+		lost_rbx = !restore(
+			w,
+			(rbx_at_fp ? w->regs.fp : cfa) +
+				(uintptr_t)distance(rule, rule->rbx_off),
+			rbx_at_fp ? cfa : UINTPTR_MAX, &next.rbx);
 	w->regs = next;
 	w->lost_fp = lost_fp || (rule->flags & PYRO_RULE_FP_LOST);
 	w->lost_rbx = lost_rbx || (rule->flags & PYRO_RULE_RBX_LOST);
@@ -626,10 +438,10 @@ static size_t walk_by_memos(struct walker *w, uint64_t *pc, size_t depth,
 	return depth;
 }
 
-static size_t walk_all(struct walker *w, uint64_t *pc, size_t max,
+/* depth addresses are there already. */
+static size_t walk_all(struct walker *w, uint64_t *pc, size_t depth, size_t max,
 		       struct pyro_walk *walk)
 {
-	size_t depth = 0;
 	bool done = false;
 
 	walk->signal_frame = false;
@@ -657,6 +469,86 @@ static size_t walk_all(struct walker *w, uint64_t *pc, size_t max,
 		if (done || walk->stop != PYRO_STOP_END)
 			return depth - (w->nowhere ? 1 : 0);
 	}
+}
+
+/* The instructions around pc, as far as the object goes: from code + *before on,
+ * *after of them. */
+static bool copy_code(struct walker *w, const struct pyro_map *map,
+		      uint64_t code[2 * PYRO_EDGE_WORDS], size_t *before,
+		      size_t *after)
+{
+	uintptr_t pc = w->regs.pc, word;
+
+	*before = pyro_min(PYRO_EDGE_WORDS, (pc - map->lo) / 4);
+	*after = pyro_min(PYRO_EDGE_WORDS, (map->hi - pc) / 4);
+	if (pc % 4 != 0)
+		return false;
+	pc -= *before * 4;
+	for (size_t i = 0; i < *before + *after; i++, pc += 4) {
+		if (!fetch(w, pc & ~(uintptr_t)7, &word))
+			return false;
+		code[i] = (uint32_t)(word >> 8 * (pc % 8));
+	}
+	return true;
+}
+
+/* The frame, if the instructions tell more of it than the rule. */
+static bool find_edge(const uint64_t *code, size_t before, size_t after,
+		      const struct pyro_rule *rule, struct pyro_edge *edge)
+{
+	bool by_sp = rule->cfa == PYRO_CFA_SP;
+	bool is_leaf = by_sp && (rule->flags & PYRO_RULE_RA_REG);
+
+	if (rule->cfa == PYRO_CFA_END || rule->cfa == PYRO_CFA_SIGNAL)
+		return false;
+	if (pyro_edge_end(code, before, after, by_sp && rule->cfa_off > 0,
+			  edge))
+		return true;
+	if (is_leaf && rule->cfa_off == 0)
+		return pyro_edge_begin(code, before, edge);
+	*edge = (struct pyro_edge){0};
+	return is_leaf && pyro_edge_is_early(code, after, rule->cfa_off);
+}
+
+static uintptr_t edge_address(const struct walker *w,
+			      const struct pyro_edge_place *place)
+{
+	return (place->by_fp ? w->regs.fp : w->regs.sp) +
+	       (uintptr_t)(intptr_t)place->off;
+}
+
+/* Leave the top frame, if its function is just beginning or ending. Returns how
+ * many frames that was. The instructions are kept where there is room for frames:
+ * the stack that may be used does not reach. */
+static __attribute__((noinline)) size_t step_by_edge(struct walker *w,
+						     uint64_t *pc, size_t max)
+{
+	uintptr_t cfa, top = w->regs.pc, ra = w->regs.lr, fp = w->regs.fp;
+	const struct pyro_map *map =
+		w->snapshot ? pyro_snapshot_find(w->snapshot, top) : NULL;
+	const struct pyro_rule *rule =
+		map && map->table
+			? pyro_unwind_rule(map->table, top - map->bias)
+			: NULL;
+	size_t before, after;
+	struct pyro_edge edge;
+
+	if (!rule || max < CHUNK_WORDS + 2 * PYRO_EDGE_WORDS ||
+	    !copy_code(w, map, pc, &before, &after) ||
+	    !find_edge(pc + before, before, after, rule, &edge))
+		return 0;
+	cfa = edge_address(w, &edge.cfa);
+	if (cfa < w->regs.sp || cfa % PYRO_STACK_ALIGN != 0 ||
+	    (edge.ra_saved && !load(w, edge_address(w, &edge.ra_at), &ra)) ||
+	    (edge.fp_saved && !load(w, edge_address(w, &edge.fp_at), &fp)))
+		return 0;
+	ra = pyro_strip_return_address(ra);
+	if (!is_return_address(w, ra))
+		return 0;
+	enter_caller(w, ra, cfa);
+	w->regs.fp = fp;
+	pc[0] = top;
+	return 1;
 }
 
 /* Below sp lies what this walk itself stands on: that page is no other's. */
@@ -688,7 +580,9 @@ size_t pyro_unwind_signal(const struct pyro_snapshot *snapshot,
 		return 0;
 	}
 	trust_page(&w, gregs);
-	return walk_all(&w, pc, max, walk);
+	return walk_all(&w, pc,
+			PYRO_DECODES_EDGES ? step_by_edge(&w, pc, max) : 0, max,
+			walk);
 }
 
 size_t pyro_unwind_regs(const struct pyro_snapshot *snapshot,
@@ -705,5 +599,5 @@ size_t pyro_unwind_regs(const struct pyro_snapshot *snapshot,
 
 	choose_stack(&w);
 	trust_page(&w, (uintptr_t)&w);
-	return walk_all(&w, pc, max, walk);
+	return walk_all(&w, pc, 0, max, walk);
 }

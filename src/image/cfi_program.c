@@ -394,6 +394,8 @@ static void execute(struct pyro_cfi_run *run, uint8_t op)
 	}
 }
 
+#define WORD ((int64_t)sizeof(uint64_t))
+
 static bool fits_16(int64_t n)
 {
 	return n >= INT16_MIN && n <= INT16_MAX;
@@ -435,6 +437,10 @@ static bool make_return_address(const struct pyro_cfi_run *run,
 
 	switch (run->state.how[PYRO_CFI_RA]) {
 	case PYRO_CFI_AT_CFA:
+		if (!fits_16(off) && off % WORD == 0) {
+			rule->flags |= PYRO_RULE_LARGE;
+			off /= WORD;
+		}
 		break;
 	case PYRO_CFI_IN_REG:
 		rule->flags |= PYRO_RULE_RA_REG;
@@ -460,16 +466,18 @@ static void make_saved(const struct pyro_cfi_state *state,
 		       struct pyro_rule *rule, int16_t *off)
 {
 	uint8_t how = state->how[reg];
+	int64_t unit = rule->flags & PYRO_RULE_LARGE ? WORD : 1;
+	int64_t units = state->off[reg] / unit;
 
 	if (how == PYRO_CFI_SAME)
 		return;
 	if ((how != PYRO_CFI_AT_CFA && how != PYRO_CFI_AT_FP) ||
-	    !fits_16(state->off[reg])) {
+	    state->off[reg] % unit != 0 || !fits_16(units)) {
 		rule->flags |= flag[2];
 		return;
 	}
 	rule->flags |= how == PYRO_CFI_AT_CFA ? flag[0] : flag[1];
-	*off = (int16_t)state->off[reg];
+	*off = (int16_t)units;
 }
 
 static void make_rule(const struct pyro_cfi_run *run, struct pyro_rule *rule)

@@ -45,6 +45,8 @@ enum pyro_rule_flags {
 	PYRO_RULE_RBX_LOST = 32, /* cannot be restored by these rules */
 	PYRO_RULE_RA_REG = 64,   /* return address in register ra_off: top
 				    * frame only (vfork: rdi; arm64: lr) */
+	PYRO_RULE_LARGE = 128    /* fp_off, rbx_off and ra_off are in words:
+				    * arm64's gcc saves below the locals */
 };
 
 struct pyro_rule {

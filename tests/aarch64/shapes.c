@@ -104,9 +104,9 @@ int main(void)
 	char text[100];
 
 	for (unsigned i = 1; i < 4; i++) {
-		sort_some(i);
 		variable(100 * i);
 		large_frame(i);
+		sort_some(i);
 		sink += many(1, 2, 3, 4, 5, 6, 7, 8, 9, (long)i);
 		sink += recurse(12);
 		if (setjmp(back) == 0)
