@@ -11,6 +11,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/log.h"
 #include "base/os.h"
 #include "image/debug_file.h"
 #include "image/libdw.h"
@@ -24,6 +25,7 @@
 #define PERMILLE 10
 
 static uint64_t address[ADDRESSES];
+static const char *program = PROGRAM;
 
 static uint64_t cpu_ns(void)
 {
@@ -33,7 +35,7 @@ static uint64_t cpu_ns(void)
 /* arg: CPU time to spend in it, or NULL. */
 static int open_program(void *arg, uint32_t module, struct pyro_elf *elf)
 {
-	int fd = open(PROGRAM, O_RDONLY | O_CLOEXEC);
+	int fd = open(program, O_RDONLY | O_CLOEXEC);
 	uint64_t end = cpu_ns() + (arg ? *(uint64_t *)arg : 0);
 
 	(void)module;
@@ -162,6 +164,43 @@ static void test_progress(void **state)
 	pyro_lines_free(lines);
 }
 
+/* What is packed has to be unpacked as a whole: where that is too much, there
+ * are no lines, and one log line says why. */
+static void test_too_large(void **state)
+{
+	char folder[] = "/tmp/pyro-budget-XXXXXX", path[64], log[64], text[256];
+	struct pyro_lines *lines = pyro_lines_new("", 8 * MIB, 1000);
+	FILE *f;
+
+	(void)state;
+	assert_non_null(lines);
+	assert_non_null(mkdtemp(folder));
+	snprintf(path, sizeof(path), "%s/packed", folder);
+	snprintf(log, sizeof(log), "%s/log", folder);
+	snprintf(text, sizeof(text),
+		 "objcopy --compress-debug-sections=zlib " PROGRAM " %s", path);
+	assert_int_equal(system(text), 0);
+	assert_int_equal(close(open(log, O_CREAT | O_WRONLY, 0600)), 0);
+	pyro_log_to(log);
+	program = path;
+	want(lines, 2);
+	assert_int_equal(
+		pyro_lines_resolve(lines, open_program, NULL, UINT64_MAX), 0);
+	assert_int_equal(known(lines, 1), 0);
+	assert_int_equal(known(lines, 2), 0);
+	program = PROGRAM;
+	f = fopen(log, "r");
+	assert_non_null(f);
+	assert_non_null(fgets(text, sizeof(text), f));
+	assert_non_null(strstr(text, "too large for lines_memory_mib"));
+	assert_null(fgets(text, sizeof(text), f));
+	fclose(f);
+	unlink(log);
+	unlink(path);
+	rmdir(folder);
+	pyro_lines_free(lines);
+}
+
 #if !UNDER_ASAN
 static size_t status_bytes(const char *key)
 {
@@ -240,6 +279,7 @@ int main(void)
 		cmocka_unit_test(test_cpu),
 		cmocka_unit_test(test_cpu_at_once),
 		cmocka_unit_test(test_progress),
+		cmocka_unit_test(test_too_large),
 #if !UNDER_ASAN
 		cmocka_unit_test(test_memory),
 #endif

@@ -53,6 +53,12 @@ __attribute__((noreturn)) static void on_out_of_memory(void)
 	longjmp(out_of_memory, 1);
 }
 
+static void say_too_large(void)
+{
+	PYRO_LOG_ONCE("no line numbers for some code: its debug information is "
+		      "too large for lines_memory_mib");
+}
+
 static bool is_over(const struct batch *b)
 {
 	return pyro_clock_ns(CLOCK_THREAD_CPUTIME_ID) >= b->end_ns;
@@ -126,8 +132,7 @@ static void add_range(void *arg, uint64_t unit, uint64_t lo, uint64_t hi)
 	if (b->module->count < b->lines->memory_max / 12 / sizeof(range))
 		append_range(b->module, &range);
 	else
-		PYRO_LOG_ONCE("no line numbers for some code: its debug "
-			      "information is too large for lines_memory_mib");
+		say_too_large();
 }
 
 /* By rising address; what touches in one unit is joined. */
@@ -219,22 +224,34 @@ static void give_up(struct batch *b, const struct pyro_sort_item *item,
 			result_of(b, &item[i])->state = PYRO_LINES_NONE;
 }
 
+/* What was packed is in memory as a whole. */
+static size_t to_read(const struct batch *b, enum pyro_debug_section section,
+		      size_t len)
+{
+	return b->debug.main.image.part[section].is_packed ? 0 : len;
+}
+
 /* Does the unit fit into what memory there is? Handles are renewed when it does
  * not beside what other units have taken. */
 static bool make_room(struct batch *b, uint64_t unit)
 {
-	size_t max = b->lines->memory_max, info_len, line_len;
+	size_t max = b->lines->memory_max, info_len, line_len, libdw;
 
 	pyro_debug_unit_size(&b->debug, unit, &info_len, &line_len);
-	if (info_len > max / 4 || line_len > max / 4 / LINE_COST)
+	libdw = line_len * LINE_COST + info_len / 16;
+	info_len = to_read(b, PYRO_DEBUG_INFO, info_len);
+	line_len = to_read(b, PYRO_DEBUG_LINE, line_len);
+	if (info_len > max / 4 || libdw > max / 4) {
+		say_too_large();
 		return false;
-	if (b->libdw_bytes + line_len * LINE_COST > max / 4 ||
+	}
+	if (b->libdw_bytes + libdw > max / 4 ||
 	    b->debug.main.image.resident + info_len + line_len > max / 2) {
 		if (pyro_debug_renew(&b->debug) != 0)
 			return false;
 		b->libdw_bytes = 0;
 	}
-	b->libdw_bytes += line_len * LINE_COST + info_len / 16;
+	b->libdw_bytes += libdw;
 	return true;
 }
 
@@ -367,6 +384,8 @@ static void resolve_module(struct batch *b, pyro_lines_open_fn *open, void *arg,
 		resolve_units(b, item, count);
 	else if (err != -ENOMEM)
 		b->module->has_none = true;
+	if (err == -EFBIG)
+		say_too_large();
 	if (err)
 		give_up(b, item, count);
 	close_files(b);
