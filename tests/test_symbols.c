@@ -463,6 +463,36 @@ static void test_none(void **state)
 	pyro_symbols_free(NULL);
 }
 
+/* What follows a function without a size may be another whose name is gone. */
+static void test_open(void **state)
+{
+	static const char *const names[] = {"open.so", "open-stripped.so"};
+	struct pyro_symbol s;
+	struct opened o;
+	uint64_t lo, size;
+
+	(void)state;
+	run("cd '%s' && cc -shared -nostdlib -o open.so -x c - <<'END' && "
+	    "strip -o open-stripped.so open.so\n"
+	    "__asm__(\".globl begin\\n.type begin,@function\\n\"\n"
+	    "	\"begin: .skip 300, 0x90\\n\"\n"
+	    "	\".globl hidden\\n.hidden hidden\\n\"\n"
+	    "	\".type hidden,@function\\nhidden: .skip 100, 0x90\\n\");\n"
+	    "END",
+	    dir);
+	assert_true(lookup(in_dir(names[0]), "begin", &lo, &size));
+	assert_int_equal(size, 0);
+	open_image(&o, in_dir(names[0]), "");
+	check_at(o.symbols, lo + 299, "begin", lo, lo + 300);
+	check_at(o.symbols, lo + 300, "hidden", lo + 300, lo + 400);
+	close_image(&o);
+	open_image(&o, in_dir(names[1]), "");
+	check_at(o.symbols, lo + 255, "begin", lo, lo + 256);
+	assert_false(pyro_symbols_find(o.symbols, lo + 256, &s));
+	assert_false(pyro_symbols_find(o.symbols, lo + 300, &s));
+	close_image(&o);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -475,6 +505,7 @@ int main(void)
 		cmocka_unit_test(test_system_libraries),
 		cmocka_unit_test(test_memory),
 		cmocka_unit_test(test_none),
+		cmocka_unit_test(test_open),
 	};
 
 	return cmocka_run_group_tests(tests, make_files, remove_files);

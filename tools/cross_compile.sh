@@ -1,6 +1,6 @@
 #!/bin/bash
 # SPDX-License-Identifier: Apache-2.0
-# cross_compile.sh CC - does all of src/ compile for another CPU or libc?
+# cross_compile.sh CC - does all of src/ compile for another CPU?
 #
 # Nothing is linked. Headers of libraries come from the host, after the other
 # compiler's own, as that compiler has none.
@@ -9,7 +9,6 @@ cd "$(dirname "$0")/.."
 host=$(gcc -print-multiarch)
 out=$(mktemp -d)
 trap 'rm -rf "$out"' EXIT
-# The kernel's headers must be this host's for musl, which brings none.
 find src -name '*.c' | sort | xargs -P 2 -I{} bash -c '
 	name=${1//\//_}
 	if ! "$2" -std=c11 -D_GNU_SOURCE -DPYROSCOPE -O1 -fPIC -Wall -Wextra \

@@ -99,6 +99,30 @@ static int make_room(struct pyro_loads *l)
 	return 0;
 }
 
+/* musl's list lacks the vdso in static programs. */
+static void add_vdso(struct pyro_loads *l)
+{
+	uintptr_t header = getauxval(AT_SYSINFO_EHDR);
+	const Elf64_Ehdr *ehdr = (const Elf64_Ehdr *)header;
+
+	for (size_t i = 0; i < pyro_min(l->count, l->cap); i++)
+		if (l->item[i].bias == header)
+			return;
+	if (!header)
+		return;
+
+	struct dl_phdr_info info = {
+		.dlpi_addr = header,
+		.dlpi_name = "",
+		.dlpi_phdr = (const Elf64_Phdr *)(header + ehdr->e_phoff),
+		.dlpi_phnum = ehdr->e_phnum,
+		.dlpi_adds = l->adds,
+		.dlpi_subs = l->subs,
+	};
+
+	copy_load(&info, sizeof(info), l);
+}
+
 int pyro_loads_copy(struct pyro_loads *loads)
 {
 	do {
@@ -111,6 +135,7 @@ int pyro_loads_copy(struct pyro_loads *loads)
 		pyro_mutex_lock(&pyro_loader_lock);
 		dl_iterate_phdr(copy_load, loads);
 		pyro_mutex_unlock(&pyro_loader_lock);
+		add_vdso(loads);
 	} while (loads->count > loads->cap ||
 		 loads->names_len > loads->names_cap ||
 		 loads->phdr_count > loads->phdr_cap);
@@ -213,7 +238,7 @@ void pyro_object_look(struct pyro_object *object, struct pyro_loads *loads,
 	if (o->header && o->header == getauxval(AT_SYSINFO_EHDR)) {
 		id->kind = PYRO_OBJECT_VDSO;
 		set_path(o, "[vdso]");
-	} else if (i == 0 && name[0] == '\0') {
+	} else if (i == 0) { /* "" in glibc, in musl any name of the file */
 		id->kind = PYRO_OBJECT_EXECUTABLE;
 		set_executable_path(o);
 	} else {

@@ -38,7 +38,8 @@ struct pyro_modules {
 	struct pyro_loads loads; /* as of the newest refresh */
 	bool is_fresh;           /* that refresh succeeded */
 	uint32_t refreshes;
-	unsigned long long adds; /* the loader's, as of the last published */
+	unsigned long long adds,
+		subs; /* the loader's, as of the last published */
 	struct pyro_snapshot **kept; /* by rising generation */
 	size_t kept_count, kept_cap;
 	size_t bytes; /* of tables and symbols */
@@ -352,9 +353,12 @@ static int publish(struct pyro_modules *m, const struct maps *maps)
 		return err;
 	}
 	s->generation = ++last_generation;
-	s->hidden = (uint32_t)pyro_min(m->loads.adds - m->adds - maps->fresh,
-				       UINT32_MAX);
+	/* musl unloads nothing, and counts calls of dlopen, not objects. */
+	if (m->loads.subs != m->subs)
+		s->hidden = (uint32_t)pyro_min(
+			m->loads.adds - m->adds - maps->fresh, UINT32_MAX);
 	m->adds = m->loads.adds;
+	m->subs = m->loads.subs;
 	m->kept[m->kept_count++] = s;
 	/* Release: pairs with the acquire in pyro_modules_current(). */
 	atomic_store_explicit(&pyro_snapshot_current, s, memory_order_release);

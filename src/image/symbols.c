@@ -18,6 +18,9 @@
 /* Many symbols may point into one long string: bound what is copied. */
 #define NAME_MAX_LEN ((size_t)8 << 10)
 #define NAMES_MAX ((size_t)256 << 20)
+/* Functions of assembler have no size. In a stripped image they may be followed by
+ * others of which no name is left: musl's clone stood under memset. */
+#define STRIPPED_OPEN_MAX 256
 
 /* How far to look back for one that holds an address in spite of the nearer
  * ones that have ended. */
@@ -47,6 +50,7 @@ struct candidate {
 struct candidates {
 	struct candidate *item;
 	size_t count, cap;
+	uint64_t open_max; /* length of those that have none, at the most */
 };
 
 /* How many bytes of code follow addr in the symbol's section; 0: not code. */
@@ -133,7 +137,8 @@ static int add_candidate(struct candidates *c, const struct pyro_symtab *t,
 	c->item = grown;
 	c->item[c->count++] = (struct candidate){
 		.lo = symbol->st_value,
-		.len = symbol->st_size ? symbol->st_size : behind,
+		.len = symbol->st_size ? symbol->st_size
+				       : pyro_min(behind, c->open_max),
 		.name = name,
 		.name_len = (uint32_t)name_len,
 		.rank = rank_of(symbol),
@@ -298,6 +303,7 @@ int pyro_symbols_open(const struct pyro_elf *elf,
 
 	int err = read_sources(&from, elf, id, debug_root);
 
+	c.open_max = from.full.symbols_len ? UINT64_MAX : STRIPPED_OPEN_MAX;
 	if (!err)
 		err = add_table(&c, &from.full);
 	if (!err)

@@ -1,0 +1,52 @@
+#!/bin/bash
+# SPDX-License-Identifier: Apache-2.0
+# musl.sh - the library and the command, built for musl: static programs, programs
+# that link the shared library, and those that pyro starts. musl has no CFI: stacks
+# through it are walked by what its instructions say
+build=${BUILD_DIR:?}/musl
+cc=musl-gcc
+. "$(dirname "$0")/_static.sh"
+
+cmake -S "$SOURCE_DIR" -B "$build" -G Ninja -DPYROSCOPE_TESTS=OFF \
+	-DPYROSCOPE_WERROR=ON --toolchain "$SOURCE_DIR/tools/musl.cmake" \
+	>cmake.log 2>&1 && ninja -C "$build" >ninja.log 2>&1 || {
+	fail "building: $(tail -n 20 cmake.log ninja.log)"
+	finish
+}
+ok "built for musl"
+library=$build/libpyroscope.so
+
+## Static
+roots='_start|__clone'
+build static "$sources/shares.c" begin.c -static
+build no-pie "$sources/shares.c" begin.c -static -no-pie -fno-pic
+for program in static no-pie; do
+	truth $program "$roots" ./$program
+	features $program $((cpu + resolver)) ./$program
+done
+sends ./static 127.0.0.1
+cannot ./static https://127.0.0.1:9 'libcurl, which a static program cannot'
+cannot ./static http://name.invalid 'no such host'
+build forks "$sources/forks.c" -static
+build harm "$sources/harm.c" -static
+printf '#include <pyroscope/pyroscope.h>
+int main(void) { pyroscope_load(""); return 7; }' >status.c
+build status status.c -static
+lives ./forks ./harm
+
+## Dynamic: musl's own library is stripped, so its clone has no name.
+roots='_start|ld-musl.*|libc\.so.*'
+compile dynamic "$sources/shares.c" begin.c -L"$build" -lpyroscope \
+	-Wl,-rpath,"$build"
+compile plain "$sources/shares.c"
+truth dynamic "$roots" ./dynamic
+features dynamic $((cpu + https + lines + resolver)) ./dynamic
+PYROSCOPE_SAMPLE_RATE=1000 timeout -s KILL 60 "$build/pyro" record -q \
+	-o recorded.pb.gz -- ./plain 1.5 2 >out 2>err
+rc=$?
+succeeded "pyro record"
+PYTHONPATH=$here/.. python3 "$here/_static.py" "pyro record" "$roots" \
+	recorded.pb.gz <out || failed=1
+"$build/pyro" exec -- xz --version >out 2>err
+is "a program of glibc: why not" 1 "$(grep -c 'uses another libc' err)"
+finish
