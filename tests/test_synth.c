@@ -429,10 +429,10 @@ static void compare_with_cfi(const char *path, double bound)
 static void rules_are_those_of_cfi(void **state)
 {
 	(void)state;
-	compare_with_cfi(LIBM, 0.001);
-	compare_with_cfi(LIBSQLITE, 0.005);
-	compare_with_cfi(LIBC, 0.01);
-	compare_with_cfi(LIBCRYPTO, 0.01);
+	compare_with_cfi(LIBM, 0.0003);
+	compare_with_cfi(LIBSQLITE, 0.001);
+	compare_with_cfi(LIBC, 0.004);
+	compare_with_cfi(LIBCRYPTO, 0.003);
 }
 
 static void check_row(void *arg, uint64_t hi, const struct pyro_rule *rule)

@@ -473,8 +473,10 @@ static uint16_t guess(struct pyro_synth *s, uint64_t at, uint16_t behind,
 }
 
 /* Code that no path leads to: the targets of jumps by a table stand behind
- * them, most often. */
-static void sweep(struct pyro_synth *s)
+ * them, most often. What neither stands so nor begins as functions do is left to
+ * the second time: it may be a part of a function that the compiler put far away,
+ * and jump back into it; by then, the function has led there. */
+static void sweep(struct pyro_synth *s, bool all)
 {
 	uint16_t behind = 0, jump = 0;
 	bool was_padded = true;
@@ -495,7 +497,8 @@ static void sweep(struct pyro_synth *s)
 			behind = jump = 0;
 		padded = is_new && !s->mark[off].state &&
 			 is_padding(s, at, &insn);
-		if (!s->mark[off].state && !padded) {
+		if (!s->mark[off].state && !padded &&
+		    (all || behind || jump || is_prologue(s, at))) {
 			push_job(s, at, guess(s, at, behind, jump, was_padded),
 				 false);
 			run_jobs(s);
@@ -527,8 +530,11 @@ static void explore(struct pyro_synth *s)
 	/* Grows meanwhile. */
 	for (size_t i = 0; i < s->address_count && !s->failed; i++)
 		begin_likely(s, s->address[i]);
+	/* In assembler, of which there may be no more, nothing looks like that. */
+	if (c->is_code && c->start_count)
+		sweep(s, false);
 	if (c->is_code)
-		sweep(s);
+		sweep(s, true);
 }
 
 /* Padding goes with what is before it. */

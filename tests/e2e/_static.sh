@@ -49,6 +49,21 @@ truth()
 		drop/*.pb.gz <out || failed=1
 }
 
+# inside WHAT COMMAND...: stacks through the C library lead to main
+inside()
+{
+	local what=$1
+	shift
+	run linked "$@" 2
+	succeeded "$what"
+	has_samples "$what" 500
+	is "$what: per mille of incomplete stacks" 0 \
+		"$(profile "round(incomplete() * 1000 / ticks())" drop/*.pb.gz)"
+	is "$what: per mille that leads to main" 1000 \
+		"$(profile "round(ticks('main') * 1000 / ticks())" \
+			drop/*.pb.gz)"
+}
+
 # features WHAT WANTED COMMAND...: the sum of the bits
 cpu=1 https=2 lines=4 resolver=8
 features()

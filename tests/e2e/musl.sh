@@ -24,6 +24,8 @@ for program in static no-pie; do
 	truth $program "$roots" ./$program
 	features $program $((cpu + resolver)) ./$program
 done
+build inlibc "$sources/inlibc.c" begin.c -static
+inside "inside a static program's musl" ./inlibc
 sends ./static 127.0.0.1
 cannot ./static https://127.0.0.1:9 'libcurl, which a static program cannot'
 cannot ./static http://name.invalid 'no such host'
@@ -39,7 +41,10 @@ roots='_start|ld-musl.*|libc\.so.*'
 compile dynamic "$sources/shares.c" begin.c -L"$build" -lpyroscope \
 	-Wl,-rpath,"$build"
 compile plain "$sources/shares.c"
+compile inmusl "$sources/inlibc.c" begin.c -L"$build" -lpyroscope \
+	-Wl,-rpath,"$build"
 truth dynamic "$roots" ./dynamic
+inside "inside musl's own library" ./inmusl
 features dynamic $((cpu + https + lines + resolver)) ./dynamic
 PYROSCOPE_SAMPLE_RATE=1000 timeout -s KILL 60 "$build/pyro" record -q \
 	-o recorded.pb.gz -- ./plain 1.5 2 >out 2>err
