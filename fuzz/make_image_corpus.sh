@@ -7,7 +7,9 @@ set -eu
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 mkdir -p fuzz/corpus/elf fuzz/corpus/cfi fuzz/corpus/symbols \
-	fuzz/corpus/debug_image
+	fuzz/corpus/debug_image fuzz/corpus/dwarf
+# Debug information says nothing of where it was made.
+anywhere="-ffile-prefix-map=$work=/src -ffile-prefix-map=$PWD=/src"
 
 cat > "$work/a.c" <<'END'
 #include <alloca.h>
@@ -103,9 +105,37 @@ for hash in mapped gnu; do
 done
 
 # What libdw is shown of a file; packed, and of all forms.
-cc -c -g -gdwarf-5 -O2 -w -o fuzz/corpus/debug_image/dwarf5 "$work/a.c"
-cc -c -g -gdwarf-4 -O2 -w -o fuzz/corpus/debug_image/dwarf4 "$work/a.c"
+# shellcheck disable=SC2086
+for version in 4 5; do
+	cc -c -g -gdwarf-$version $anywhere -O2 -w \
+		-o fuzz/corpus/debug_image/dwarf$version "$work/a.c"
+done
 objcopy --compress-debug-sections=zlib fuzz/corpus/debug_image/dwarf5 \
 	fuzz/corpus/debug_image/packed
 objcopy --only-section=.debug_str fuzz/corpus/debug_image/dwarf5 \
 	fuzz/corpus/debug_image/strings
+
+# Lines and inlined functions, by two compilers.
+cat > "$work/b.c" <<'END'
+static inline __attribute__((always_inline)) int b(int n) { return n * 7 ^ 3; }
+static inline __attribute__((always_inline)) int a(int n)
+{
+	int s = 0;
+
+	for (int i = 0; i < n; i++)
+		s += b(i);
+	return s;
+}
+int f(int n) { return n < 2 ? a(n) : f(n - 1) + f(n - 2); }
+__attribute__((cold)) void g(void) { f(3); }
+END
+# shellcheck disable=SC2086
+for version in 4 5; do
+	for cc in gcc clang; do
+		$cc $flags $anywhere -g -gdwarf-$version -O2 \
+			-Wl,-z,noseparate-code \
+			-o "fuzz/corpus/dwarf/$cc$version" "$work/b.c"
+	done
+done
+objcopy --compress-debug-sections=zlib fuzz/corpus/dwarf/gcc5 \
+	fuzz/corpus/dwarf/packed
