@@ -264,7 +264,8 @@ static void index_threads(struct scan *scan)
 		uint32_t state = atomic_load(&t->state);
 		pid_t tid = atomic_load(&t->tid);
 
-		t->seen = false;
+		/* What begins to live during the scan cannot be missed by it. */
+		t->seen = state != PYRO_THREAD_LIVE;
 		if (state == PYRO_THREAD_STARTING)
 			scan->starting++;
 		if (state != PYRO_THREAD_LIVE)
