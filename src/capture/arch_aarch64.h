@@ -47,6 +47,13 @@ static inline bool pyro_ends_in_call(uint64_t bytes)
 /* hint #7 is xpaclri: strips a pointer-authentication code from x30, and is a
  * no-op on processors without the extension. On another processor, where a test
  * walks an aarch64 program's stack: what is above its 48 bits of addresses. */
+/* There, CFI says that x30 is undefined. */
+static inline bool pyro_ends_coroutine(uint64_t bytes)
+{
+	(void)bytes;
+	return false;
+}
+
 static inline uintptr_t pyro_strip_return_address(uintptr_t ra)
 {
 #if defined(__aarch64__)

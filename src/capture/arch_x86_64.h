@@ -53,6 +53,14 @@ static inline bool pyro_ends_in_call(uint64_t bytes)
 	return false;
 }
 
+/* Code that glibc's makecontext() lets a function return to, mov %rbx, %rsp, and
+ * boost.context's make_fcontext(), xor %rdi, %rdi and a call of _exit(). */
+static inline bool pyro_ends_coroutine(uint64_t bytes)
+{
+	return (bytes & 0xffffff) == 0xdc8948 ||
+	       (bytes & 0xffffffff) == 0xe8ff3148;
+}
+
 static inline uintptr_t pyro_strip_return_address(uintptr_t ra)
 {
 	return ra;

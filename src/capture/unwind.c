@@ -467,8 +467,12 @@ static size_t walk_all(struct walker *w, uint64_t *pc, size_t depth, size_t max,
 		pc[depth++] = w->regs.pc - (w->interrupted ? 0 : 1);
 		walk->stop = step(w, walk, &done);
 		if (done || walk->stop != PYRO_STOP_END)
-			return depth - (w->nowhere ? 1 : 0);
+			break;
 	}
+	depth -= w->nowhere ? 1 : 0;
+	if (!done && depth > 0 && ends_a_coroutine(w, pc[depth - 1] + 1))
+		walk->stop = PYRO_STOP_END;
+	return depth;
 }
 
 /* The instructions around pc, as far as the object goes: from code + *before on,

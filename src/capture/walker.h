@@ -176,21 +176,36 @@ static bool is_code(const struct walker *w, uintptr_t pc)
 	return pyro_snapshot_find(w->snapshot, pc) != NULL;
 }
 
+/* Eight bytes of code or data from anywhere. */
+static bool fetch_bytes(struct walker *w, uintptr_t at, uint64_t *bytes)
+{
+	uintptr_t word = at & ~(uintptr_t)7, low = 0, high = 0;
+	unsigned bits = 8 * (unsigned)(at % 8);
+
+	if (!fetch(w, word, &low) || (bits && !fetch(w, word + 8, &high)))
+		return false;
+	*bytes = low >> bits;
+	if (bits)
+		*bytes |= (uint64_t)high << (64 - bits);
+	return true;
+}
+
 /* Does a call end there? Asked where no object is known, too. */
 static bool follows_call(struct walker *w, uintptr_t ra)
 {
-	uintptr_t word = (ra - 8) & ~(uintptr_t)7, low = 0, high = 0;
-	unsigned bits = 8 * (unsigned)(ra % 8);
+	uint64_t bytes;
 
-	if (ra < 2 * sizeof(word) || !fetch(w, word, &low) ||
-	    (bits && !fetch(w, word + 8, &high)))
-		return false;
+	return ra >= 2 * sizeof(bytes) && fetch_bytes(w, ra - 8, &bytes) &&
+	       pyro_ends_in_call(bytes);
+}
 
-	uint64_t bytes = low >> bits;
+/* Nothing called what a coroutine's first function returns to. */
+static bool ends_a_coroutine(struct walker *w, uintptr_t ra)
+{
+	uint64_t bytes;
 
-	if (bits)
-		bytes |= (uint64_t)high << (64 - bits);
-	return pyro_ends_in_call(bytes);
+	return fetch_bytes(w, ra, &bytes) && pyro_ends_coroutine(bytes) &&
+	       !follows_call(w, ra);
 }
 
 /* The kernel is asked only where no object is known. */

@@ -189,12 +189,14 @@ struct coroutine {
 	int result;
 };
 
-/* Burn with a frame pointer that leads anywhere. */
-NOINLINE static void burn_with_fp(uintptr_t fp)
+/* Burn with a frame pointer that leads anywhere, in a frame that is found by it:
+ * its size is not known. */
+NOINLINE static void burn_with_fp(uintptr_t fp, size_t size)
 {
 #if defined(__x86_64__)
 	uintptr_t own;
 
+	__asm__ volatile("" : : "r"(__builtin_alloca(size)) : "memory");
 	__asm__ volatile("mov %%rbp, %0\n\tmov %1, %%rbp\n\tmov $30000, %%ecx\n"
 			 "1:\tdec %%ecx\n\tjnz 1b\n\tmov %0, %%rbp"
 			 : "=&r"(own)
@@ -202,6 +204,7 @@ NOINLINE static void burn_with_fp(uintptr_t fp)
 			 : "rcx", "memory", "cc");
 #else
 	(void)fp;
+	(void)size;
 	burn(30);
 #endif
 }
@@ -214,8 +217,9 @@ static void coroutine_main(void)
 
 	for (int i = 0; i < 5; i++) {
 		burn_with_fp(((uintptr_t)rand_r(&c->seed) << 20) |
-			     (uintptr_t)rand_r(&c->seed));
-		burn_with_fp((uintptr_t)__builtin_frame_address(0) + 64);
+				     (uintptr_t)rand_r(&c->seed),
+			     (size_t)(rand_r(&c->seed) % 256));
+		burn_with_fp((uintptr_t)__builtin_frame_address(0) + 64, 100);
 		c->result += recurse((int)(rand_r(&c->seed) % 20)) >= 0;
 		swapcontext(&c->own, &c->caller);
 	}
