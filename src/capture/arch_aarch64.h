@@ -47,7 +47,7 @@ static inline bool pyro_ends_in_call(uint64_t bytes)
 /* hint #7 is xpaclri: strips a pointer-authentication code from x30, and is a
  * no-op on processors without the extension. On another processor, where a test
  * walks an aarch64 program's stack: what is above its 48 bits of addresses. */
-/* There, CFI says that x30 is undefined. */
+/* Not known: their stacks are said to be cut. */
 static inline bool pyro_ends_coroutine(uint64_t bytes)
 {
 	(void)bytes;
