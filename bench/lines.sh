@@ -13,7 +13,7 @@ cd "$work"
 # Without groups and unique symbols, no copy is thrown away for another.
 g++ -O2 -g -fno-gnu-unique -c "$here/lines/unit.cpp" -o unit.o
 ld -r --force-group-allocation unit.o -o plain.o
-work_function=$(nm plain.o | awk '$2 == "T" && /work/ { print $3 }')
+work_function=$(nm plain.o | awk '$2 == "T" && $3 ~ "work" { print $3 }')
 objcopy --keep-global-symbol="$work_function" plain.o
 {
 	for ((i = 1; i <= copies; i++)); do

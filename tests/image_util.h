@@ -72,14 +72,30 @@ output_of(const char *fmt, ...)
 	return out;
 }
 
-/* A new folder; remove_dir() ends it. */
-static inline char *make_dir(void)
+static inline char *test_dir(void)
 {
 	static char path[64];
 
-	strcpy(path, "/tmp/pyro-test-XXXXXX");
-	assert_non_null(mkdtemp(path));
 	return path;
+}
+
+/* A new folder; remove_dir() ends it. */
+static inline char *make_dir(void)
+{
+	strcpy(test_dir(), "/tmp/pyro-test-XXXXXX");
+	assert_non_null(mkdtemp(test_dir()));
+	return test_dir();
+}
+
+/* A file in it. Valid until the call after the next. */
+static inline const char *in_dir(const char *name)
+{
+	static char path[2][128];
+	static unsigned next;
+
+	next = !next;
+	snprintf(path[next], sizeof(path[next]), "%s/%s", test_dir(), name);
+	return path[next];
 }
 
 static inline void remove_dir(const char *path)

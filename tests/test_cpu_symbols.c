@@ -16,14 +16,6 @@
 static char *dir;
 static struct pyro_modules *modules;
 
-static const char *in_dir(const char *name)
-{
-	static char path[128];
-
-	snprintf(path, sizeof(path), "%s/%s", dir, name);
-	return path;
-}
-
 /* A library of a function with its own name, and that function's frame. */
 static uint64_t load(const char *name, const char *options)
 {

@@ -14,14 +14,6 @@
 
 static char *dir;
 
-static const char *in_dir(const char *name)
-{
-	static char path[128];
-
-	snprintf(path, sizeof(path), "%s/%s", dir, name);
-	return path;
-}
-
 /* A library with function plugin_<n>, as a file of its own. */
 static void make_plugin(const char *name, int n)
 {

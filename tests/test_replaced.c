@@ -9,14 +9,6 @@
 
 static char *dir;
 
-static const char *in_dir(const char *name)
-{
-	static char path[128];
-
-	snprintf(path, sizeof(path), "%s/%s", dir, name);
-	return path;
-}
-
 /* A library with functions shown_<n>, and hidden_<n> that .dynsym has not. */
 static void make_library(const char *name, int n)
 {

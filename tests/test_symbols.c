@@ -153,16 +153,6 @@ static int remove_files(void **state)
 	return 0;
 }
 
-static const char *in_dir(const char *name)
-{
-	static char path[2][128];
-	static unsigned next;
-
-	next = !next;
-	snprintf(path[next], sizeof(path[next]), "%s/%s", dir, name);
-	return path[next];
-}
-
 static void check_full(const struct opened *o)
 {
 	const char *table = in_dir("full.so");

@@ -138,6 +138,7 @@ void pyro_lines_want(struct pyro_lines *lines, uint32_t module, uint64_t vaddr,
 		.state = PYRO_LINES_WAITING,
 	};
 }
+
 static size_t count_waiting(const struct pyro_lines *l)
 {
 	size_t count = 0;

@@ -101,26 +101,31 @@ cannot()
 	is "$1 to $2: says why" 1 "$(grep -c "$3" err)"
 }
 
-# lives FORKS HARM: children, exits, signals, users
+# lives: children, exits, signals, users of static programs
 lives()
 {
 	local mode file files=0
+	build forks "$sources/forks.c" -static
+	build harm "$sources/harm.c" -static
+	printf '%s\n' '#include <pyroscope/pyroscope.h>' \
+		'int main(void) { pyroscope_load(""); return 7; }' >status.c
+	build status status.c -static
 	for mode in torture spawn; do
-		run linked "$1" $mode
-		succeeded "$1 $mode"
-		is "$1 $mode" ok "$(tail -n 1 out)"
+		run linked ./forks $mode
+		succeeded "forks $mode"
+		is "forks $mode" ok "$(tail -n 1 out)"
 	done
-	run linked "$1" fork
-	succeeded "$1 fork"
+	run linked ./forks fork
+	succeeded "forks fork"
 	for file in drop/*.pb.gz; do
 		[ "$(profile "ticks('in_late_child') > 0" "$file")" = True ] &&
 			files=$((files + 1))
 	done
-	is "$1 fork: files of the children" 3 $files
+	is "forks fork: files of the children" 3 $files
 	for mode in errno threads; do
-		run linked "$2" $mode 1
-		succeeded "$2 $mode" -
-		is "$2 $mode" ok "$(tail -n 1 out)"
+		run linked ./harm $mode 1
+		succeeded "harm $mode" -
+		is "harm $mode" ok "$(tail -n 1 out)"
 	done
 	PYROSCOPE_OUTPUT_DIR=$work/drop ./status 2>err
 	is "exit code" 7 $?

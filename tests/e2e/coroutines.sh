@@ -20,6 +20,6 @@ for how in linked preloaded; do
 		"$(profile "mixed('deeper', '[truncated')" drop/*.pb.gz 2>&1)"
 	is "stacks without the coroutine's function, $how" 0 \
 		"$(profile "without('run_turns', 'deeper')" drop/*.pb.gz 2>&1)"
-	has_samples "frame pointers astray, $how" 20 burn_astray
+	has_samples "frame pointers astray, $how" 20 burn_with_fp
 done
 finish

@@ -29,12 +29,7 @@ inside "inside a static program's musl" ./inlibc
 sends ./static 127.0.0.1
 cannot ./static https://127.0.0.1:9 'libcurl, which a static program cannot'
 cannot ./static http://name.invalid 'no such host'
-build forks "$sources/forks.c" -static
-build harm "$sources/harm.c" -static
-printf '#include <pyroscope/pyroscope.h>
-int main(void) { pyroscope_load(""); return 7; }' >status.c
-build status status.c -static
-lives ./forks ./harm
+lives
 
 ## Dynamic: musl's own library is stripped, so its clone has no name.
 roots='_start|ld-musl.*|libc\.so.*'

@@ -64,10 +64,5 @@ sends ./static-pie '[::ffff:127.0.0.1]'
 cannot ./static https://127.0.0.1:9 'libcurl, which a static program cannot'
 cannot ./static http://name.invalid 'resolves no names'
 
-build forks "$sources/forks.c" -static
-build harm "$sources/harm.c" -static
-printf '#include <pyroscope/pyroscope.h>
-int main(void) { pyroscope_load(""); return 7; }' >status.c
-build status status.c -static
-lives ./forks ./harm
+lives
 finish

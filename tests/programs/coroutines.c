@@ -16,7 +16,8 @@
 
 #include <pyroscope/pyroscope.h>
 
-#define NOINLINE __attribute__((noinline, noclone))
+#include "program.h"
+
 #define KEEP_FRAME() __asm__ volatile("" ::: "memory")
 #define STACK_BYTES ((size_t)64 << 10)
 #define TURNS 4
@@ -29,40 +30,13 @@ extern struct transfer jump_fcontext(void *to, void *data);
 extern void *make_fcontext(void *stack_end, size_t size,
 			   void (*fn)(struct transfer));
 
-static double cpu_s(void)
-{
-	struct timespec ts;
-
-	clock_gettime(CLOCK_THREAD_CPUTIME_ID, &ts);
-	return (double)ts.tv_sec + (double)ts.tv_nsec / 1e9;
-}
-
 NOINLINE static void burn(double seconds)
 {
-	double end = cpu_s() + seconds;
+	double end = cpu() + seconds;
 
-	while (cpu_s() < end)
+	while (cpu() < end)
 		for (int i = 0; i < 10000; i++)
 			__asm__ volatile("");
-}
-
-/* Of a frame that is found by its frame pointer. */
-NOINLINE static void burn_astray(uintptr_t fp, size_t size)
-{
-#if defined(__x86_64__)
-	uintptr_t own;
-
-	__asm__ volatile("" : : "r"(__builtin_alloca(size)) : "memory");
-	__asm__ volatile("mov %%rbp, %0\n\tmov %1, %%rbp\n\t"
-			 "mov $20000000, %%ecx\n"
-			 "1:\tdec %%ecx\n\tjnz 1b\n\tmov %0, %%rbp"
-			 : "=&r"(own)
-			 : "r"(fp)
-			 : "rcx", "memory", "cc");
-#else
-	(void)fp;
-	burn(0.01 * (double)(size != 0));
-#endif
 }
 
 NOINLINE static void deeper(int depth)
@@ -97,7 +71,7 @@ NOINLINE static void run_turns(struct coroutine *c)
 
 	for (; c->turns < TURNS; c->turns++) {
 		c->work();
-		burn_astray(fp[c->turns] + (uintptr_t)c->turns, 100);
+		burn_with_fp(fp[c->turns] + (uintptr_t)c->turns, 100, 20000000);
 		yield(c);
 	}
 }

@@ -26,37 +26,11 @@
 
 #include <pyroscope/pyroscope.h>
 
-#define NOINLINE __attribute__((noinline))
+#include "program.h"
 
 extern char **environ;
 
 static _Atomic bool stop;
-static _Atomic long problems;
-
-#define PROBLEM(...)                                           \
-	do {                                                   \
-		if (atomic_fetch_add(&problems, 1) < 5) {      \
-			printf("%s:%d: ", __FILE__, __LINE__); \
-			printf(__VA_ARGS__);                   \
-			putchar('\n');                         \
-		}                                              \
-	} while (0)
-
-static double now(void)
-{
-	struct timespec ts;
-
-	clock_gettime(CLOCK_MONOTONIC, &ts);
-	return (double)ts.tv_sec + (double)ts.tv_nsec / 1e9;
-}
-
-static double cpu(void)
-{
-	struct timespec ts;
-
-	clock_gettime(CLOCK_THREAD_CPUTIME_ID, &ts);
-	return (double)ts.tv_sec + (double)ts.tv_nsec / 1e9;
-}
 
 NOINLINE static void burn(double for_s)
 {

@@ -19,7 +19,7 @@
 
 #include <pyroscope/pyroscope.h>
 
-#define NOINLINE __attribute__((noinline))
+#include "program.h"
 
 #define FIELD(name)                                           \
 	{                                                     \
@@ -58,19 +58,11 @@ static uint64_t value(const struct pyroscope_stats *stats, size_t i)
 static const char *wrong;
 static _Atomic int done;
 
-static double cpu_s(void)
-{
-	struct timespec ts;
-
-	clock_gettime(CLOCK_THREAD_CPUTIME_ID, &ts);
-	return (double)ts.tv_sec + (double)ts.tv_nsec / 1e9;
-}
-
 NOINLINE static void burn(double seconds)
 {
-	double end = cpu_s() + seconds;
+	double end = cpu() + seconds;
 
-	while (cpu_s() < end)
+	while (cpu() < end)
 		for (int i = 0; i < 10000; i++)
 			__asm__ volatile("");
 }
@@ -82,25 +74,6 @@ NOINLINE static void burn_deep(int depth)
 	else
 		burn_deep(depth - 1);
 	__asm__ volatile("" ::: "memory");
-}
-
-/* In a frame that is found by its frame pointer, with another one. */
-NOINLINE static void burn_with_fp(uintptr_t fp, size_t size)
-{
-#if defined(__x86_64__)
-	uintptr_t own;
-
-	__asm__ volatile("" : : "r"(__builtin_alloca(size)) : "memory");
-	__asm__ volatile("mov %%rbp, %0\n\tmov %1, %%rbp\n\t"
-			 "mov $200000000, %%ecx\n"
-			 "1:\tdec %%ecx\n\tjnz 1b\n\tmov %0, %%rbp"
-			 : "=&r"(own)
-			 : "r"(fp)
-			 : "rcx", "memory", "cc");
-#else
-	(void)fp;
-	(void)size;
-#endif
 }
 
 static void burn_in_written_code(void)
@@ -192,8 +165,8 @@ int main(int argc, char **argv)
 	burn(0.3);
 	burn_deep(200);
 	burn_in_written_code();
-	burn_with_fp(16, (size_t)argc);
-	burn_with_fp(0x7fffffff0000, (size_t)argc);
+	burn_with_fp(16, (size_t)argc, 200000000);
+	burn_with_fp(0x7fffffff0000, (size_t)argc, 200000000);
 	read_while_sampled();
 	check_child();
 	pyroscope_stats(&stats);

@@ -33,30 +33,14 @@
 
 #include <pyroscope/pyroscope.h>
 
-#define NOINLINE __attribute__((noinline))
+#include "program.h"
+
 #define THREADS 64
 #define PAGE 4096
 
 static _Atomic bool stop;
-static _Atomic long problems, turns;
+static _Atomic long turns;
 static const char *directory, *self;
-
-#define PROBLEM(...)                                           \
-	do {                                                   \
-		if (atomic_fetch_add(&problems, 1) < 5) {      \
-			printf("%s:%d: ", __FILE__, __LINE__); \
-			printf(__VA_ARGS__);                   \
-			putchar('\n');                         \
-		}                                              \
-	} while (0)
-
-static double clock_s(clockid_t clock)
-{
-	struct timespec ts;
-
-	clock_gettime(clock, &ts);
-	return (double)ts.tv_sec + (double)ts.tv_nsec / 1e9;
-}
 
 NOINLINE static void burn(int n)
 {
@@ -189,26 +173,6 @@ struct coroutine {
 	int result;
 };
 
-/* Burn with a frame pointer that leads anywhere, in a frame that is found by it:
- * its size is not known. */
-NOINLINE static void burn_with_fp(uintptr_t fp, size_t size)
-{
-#if defined(__x86_64__)
-	uintptr_t own;
-
-	__asm__ volatile("" : : "r"(__builtin_alloca(size)) : "memory");
-	__asm__ volatile("mov %%rbp, %0\n\tmov %1, %%rbp\n\tmov $30000, %%ecx\n"
-			 "1:\tdec %%ecx\n\tjnz 1b\n\tmov %0, %%rbp"
-			 : "=&r"(own)
-			 : "r"(fp)
-			 : "rcx", "memory", "cc");
-#else
-	(void)fp;
-	(void)size;
-	burn(30);
-#endif
-}
-
 static _Thread_local struct coroutine *running;
 
 static void coroutine_main(void)
@@ -218,8 +182,9 @@ static void coroutine_main(void)
 	for (int i = 0; i < 5; i++) {
 		burn_with_fp(((uintptr_t)rand_r(&c->seed) << 20) |
 				     (uintptr_t)rand_r(&c->seed),
-			     (size_t)(rand_r(&c->seed) % 256));
-		burn_with_fp((uintptr_t)__builtin_frame_address(0) + 64, 100);
+			     (size_t)(rand_r(&c->seed) % 256), 30000);
+		burn_with_fp((uintptr_t)__builtin_frame_address(0) + 64, 100,
+			     30000);
 		c->result += recurse((int)(rand_r(&c->seed) % 20)) >= 0;
 		swapcontext(&c->own, &c->caller);
 	}
