@@ -3,19 +3,7 @@
 #ifndef PYRO_PROFILE_CPU_PROFILE_H
 #define PYRO_PROFILE_CPU_PROFILE_H
 
-#include "image/demangle.h"
-#include "image/lines.h"
-#include "image/modules.h"
-#include "profile/profile.h"
-#include "profile/stacks.h"
-
-/* How much is said of a frame. */
-enum pyro_symbolize {
-	PYRO_SYMBOLIZE_NAMES,  /* its function */
-	PYRO_SYMBOLIZE_LINES,  /* source lines and inlined functions, too */
-	PYRO_SYMBOLIZE_SERVER, /* its address: the server finds the name */
-	PYRO_SYMBOLIZE_COUNT
-};
+#include "profile/frames.h"
 
 struct pyro_cpu_window {
 	const struct pyro_stacks *stacks;
