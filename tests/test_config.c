@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /* test_config.c - where a setting comes from, and what is said of a bad one
  *
- * Includes the source: api/ is not in the library that unit tests link. */
+ * Includes the sources: api/ is not in the library that unit tests link. */
 #include "tests/unit.h"
 
 #include <stdio.h>
@@ -9,6 +9,7 @@
 #include <sys/stat.h>
 
 #include "api/config.c"
+#include "api/setting.c"
 
 static char log_path[] = "/tmp/test_config.XXXXXX";
 
@@ -24,6 +25,9 @@ static const char *const variables[] = {
 	"PYROSCOPE_DEMANGLE",
 	"PYROSCOPE_LINES_CPU_PERMILLE",
 	"PYROSCOPE_LINES_MEMORY_MIB",
+	"PYROSCOPE_PROFILE_TYPES",
+	"PYROSCOPE_HEAP_SAMPLING_INTERVAL_BYTES",
+	"PYROSCOPE_HEAP_AGES",
 	"PYROSCOPE_OUTPUT_DIR",
 	"HOSTNAME",
 };
@@ -88,6 +92,9 @@ static void test_defaults(void **state)
 	assert_int_equal(config.upload_interval_ms, 15000);
 	assert_int_equal(config.lines_cpu_permille, 10);
 	assert_int_equal(config.lines_memory_mib, 64);
+	assert_int_equal(config.types, PYRO_TYPE_CPU | PYRO_TYPE_HEAP);
+	assert_int_equal(config.heap_interval, 524288);
+	assert_false(config.heap_ages);
 	assert_string_equal(config.output_dir, "");
 	assert_true(readlink("/proc/self/exe", exe, sizeof(exe) - 1) > 0);
 	assert_string_equal(config.application_name, strrchr(exe, '/') + 1);
@@ -383,6 +390,133 @@ static void test_lines(void **state)
 	}
 }
 
+static void test_types(void **state)
+{
+	static const struct {
+		const char *code, *variable;
+		int err, lines;
+		uint32_t want;
+	} cases[] = {
+		{NULL, NULL, 0, 0, 31},
+		{"", "", 0, 0, 31},
+		{NULL, "cpu,heap", 0, 0, 31},
+		{"cpu", "heap", 0, 0, PYRO_TYPE_CPU},
+		{NULL, "heap", 0, 0, PYRO_TYPE_HEAP},
+		{NULL, "alloc_objects", 0, 0, PYRO_TYPE_ALLOC_OBJECTS},
+		{"alloc_space", NULL, 0, 0, PYRO_TYPE_ALLOC_SPACE},
+		{NULL, "inuse_objects", 0, 0, PYRO_TYPE_INUSE_OBJECTS},
+		{"inuse_space", NULL, 0, 0, PYRO_TYPE_INUSE_SPACE},
+		{" inuse_space ,cpu, alloc_space,cpu", NULL, 0, 0,
+		 PYRO_TYPE_CPU | PYRO_TYPE_ALLOC_SPACE | PYRO_TYPE_INUSE_SPACE},
+		/* The rest applies. */
+		{NULL, "cpu,wall", 0, 1, PYRO_TYPE_CPU},
+		{NULL, "mutex,inuse_space,block", 0, 1, PYRO_TYPE_INUSE_SPACE},
+		{NULL, "heap,", 0, 1, PYRO_TYPE_HEAP},
+		{NULL, "cpu heap,heap", 0, 1, PYRO_TYPE_HEAP},
+		{NULL, "CPU", 0, 1, 31},
+		{NULL, "cp", 0, 1, 31},
+		{NULL, "cpus", 0, 1, 31},
+		{NULL, ",", 0, 1, 31},
+		{NULL, " ", 0, 1, 31},
+		{"cpu", "wall", 0, 0, PYRO_TYPE_CPU},
+		{"cpu,wall", "cpu", -EINVAL, 1, 0},
+		{"cpu,", NULL, -EINVAL, 1, 0},
+		{" ", NULL, -EINVAL, 1, 0},
+		{"inuse", NULL, -EINVAL, 1, 0},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < PYRO_COUNT_OF(cases); i++) {
+		struct pyroscope_config code = PYROSCOPE_CONFIG_INIT;
+
+		code.profile_types = cases[i].code;
+		unsetenv("PYROSCOPE_PROFILE_TYPES");
+		if (cases[i].variable)
+			setenv("PYROSCOPE_PROFILE_TYPES", cases[i].variable, 1);
+		load(&code, cases[i].err, cases[i].lines);
+		if (!cases[i].err && config.types != cases[i].want)
+			fail_msg("case %zu: %u", i, config.types);
+	}
+}
+
+/* As long as a variable can be, and longer than a log line. */
+static void test_types_long(void **state)
+{
+	static char text[100000];
+
+	(void)state;
+	for (size_t i = 0; i + 9 < sizeof(text); i += 9)
+		memcpy(text + i, "cpu,wall,", 9);
+	setenv("PYROSCOPE_PROFILE_TYPES", text, 1);
+	load(NULL, 0, 1);
+	assert_int_equal(config.types, PYRO_TYPE_CPU);
+}
+
+static void test_heap_interval(void **state)
+{
+	static const struct {
+		uint32_t code;
+		const char *text;
+		int err, lines;
+		uint32_t want;
+	} cases[] = {
+		{0, NULL, 0, 0, 524288},
+		{1, NULL, 0, 0, 1},
+		{1073741824, "4096", 0, 0, 1073741824},
+		{1073741825, NULL, -EINVAL, 1, 0},
+		{UINT32_MAX, NULL, -EINVAL, 1, 0},
+		{0, "1", 0, 0, 1},
+		{0, "4096", 0, 0, 4096},
+		{0, "1073741824", 0, 0, 1073741824},
+		{0, "64k", 0, 0, 65536},
+		{0, "2m", 0, 0, 2097152},
+		{0, "1g", 0, 0, 1073741824},
+		{0, "1024m", 0, 0, 1073741824},
+		{0, "0", 0, 1, 524288},
+		{0, "0k", 0, 1, 524288},
+		{0, "-1", 0, 1, 524288},
+		{0, "-18446744073709551615", 0, 1, 524288},
+		{0, "2g", 0, 1, 524288},
+		{0, "1025m", 0, 1, 524288},
+		{0, "4294967295g", 0, 1, 524288},
+		{0, "4294967296", 0, 1, 524288},
+		{0, "17179869184g", 0, 1, 524288}, /* 2^64 bytes */
+		{0, "99999999999999999999", 0, 1, 524288},
+		{0, "1t", 0, 1, 524288},
+		{0, "64 k", 0, 1, 524288},
+		{0, "64kb", 0, 1, 524288},
+		{0, "15s", 0, 1, 524288},
+		{0, "k", 0, 1, 524288},
+		{0, "0x1000", 0, 1, 524288},
+		{0, "512.5k", 0, 1, 524288},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < PYRO_COUNT_OF(cases); i++) {
+		const char *name = "PYROSCOPE_HEAP_SAMPLING_INTERVAL_BYTES";
+		struct pyroscope_config code = PYROSCOPE_CONFIG_INIT;
+
+		code.heap_interval = cases[i].code;
+		unsetenv(name);
+		if (cases[i].text)
+			setenv(name, cases[i].text, 1);
+		load(&code, cases[i].err, cases[i].lines);
+		if (!cases[i].err && config.heap_interval != cases[i].want)
+			fail_msg("case %zu: %u", i, config.heap_interval);
+	}
+}
+
+static void test_heap_ages(void **state)
+{
+	(void)state;
+	setenv("PYROSCOPE_HEAP_AGES", "1", 1);
+	load(NULL, 0, 0);
+	assert_true(config.heap_ages);
+	setenv("PYROSCOPE_HEAP_AGES", "0", 1);
+	load(NULL, 0, 0);
+	assert_false(config.heap_ages);
+}
+
 /* What is bad in the environment is told in one line, and the default holds. */
 static void test_numbers_from_environment(void **state)
 {
@@ -395,6 +529,7 @@ static void test_numbers_from_environment(void **state)
 		{"PYROSCOPE_SAMPLE_RATE", "0", 0},
 		{"PYROSCOPE_SAMPLE_RATE", "1001", 0},
 		{"PYROSCOPE_SAMPLE_RATE", "-5", 0},
+		{"PYROSCOPE_SAMPLE_RATE", "-18446744073709551521", 0},
 		{"PYROSCOPE_SAMPLE_RATE", "100Hz", 0},
 		{"PYROSCOPE_SAMPLE_RATE", "abc", 0},
 		{"PYROSCOPE_SAMPLE_RATE", "1e2", 0},
@@ -534,6 +669,10 @@ int main(void)
 		TEST(test_symbols),
 		TEST(test_demangle),
 		TEST(test_lines),
+		TEST(test_types),
+		TEST(test_types_long),
+		TEST(test_heap_interval),
+		TEST(test_heap_ages),
 		TEST(test_numbers_from_environment),
 		TEST(test_hostname),
 		TEST(test_older_program),

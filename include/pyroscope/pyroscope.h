@@ -168,6 +168,30 @@ struct pyroscope_config {
 	 * Variable: PYROSCOPE_LINES_MEMORY_MIB.
 	 * Default (0): 64. */
 	uint32_t lines_memory_mib;
+
+	/* What is profiled: a comma separated list of
+	 *   "cpu"            where CPU time goes
+	 *   "alloc_objects"  where the heap's blocks are allocated, and how many
+	 *   "alloc_space"    the same in bytes
+	 *   "inuse_objects"  how many blocks are in use at the end of each
+	 *                    profile, by where they were allocated
+	 *   "inuse_space"    the same in bytes
+	 *   "heap"           these four.
+	 * Blank space around a word is dropped. A word that is none of these is an
+	 * error here, and in the variable a log line.
+	 * Variable: PYROSCOPE_PROFILE_TYPES.
+	 * Default (NULL or ""): "cpu,heap". */
+	const char *profile_types;
+
+	/* Bytes allocated from one sample of the heap to the next, on average:
+	 * 1 to 1073741824; 1 samples every allocation. What is sampled stands
+	 * for what is not, without bias: a stack that has allocated n times this
+	 * is right by some 1/sqrt(n) of its bytes. It is doubled while the
+	 * program allocates so much that samples would be too many.
+	 * Variable: PYROSCOPE_HEAP_SAMPLING_INTERVAL_BYTES, also with a unit as
+	 * in "64k", "1m" or "1g", of 1024 each.
+	 * Default (0): 524288. */
+	uint32_t heap_interval;
 };
 
 /* The value to initialise a configuration with:
@@ -180,7 +204,7 @@ struct pyroscope_config {
 #define PYROSCOPE_CONFIG_INIT                                                  \
 	{                                                                      \
 		sizeof(struct pyroscope_config), NULL, NULL, 0, 0, NULL, NULL, \
-			0, 0                                                   \
+			0, 0, NULL, 0                                          \
 	}
 
 /* Start profiling this process and sending profiles to the server at address,

@@ -282,7 +282,7 @@ static bool write_window(struct pyro_session *s,
 
 	if (profile) {
 		comment(s, profile, window->unsampled_ns);
-		written = pyro_output_window(s, profile);
+		written = pyro_output_window(s, PYRO_OUTPUT_CPU, profile);
 		pyro_profile_free(profile);
 	}
 	return written;

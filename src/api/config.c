@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 /* config.c - read and check the settings of a session
  *
- * A bad value from the environment is one log line and the default; a bad one
- * from code, and any bad address, is an error. */
+ * What is bad in the environment is one log line and the default; in code it is
+ * an error, as is any bad address. */
 #include "api/config.h"
 
 #include <errno.h>
@@ -11,6 +11,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "api/setting.h"
 #include "base/log.h"
 #include "base/sync.h"
 
@@ -29,15 +30,6 @@ int pyro_config_set_app_name(const char *name)
 	app_name[len] = '\0';
 	pyro_mutex_unlock(&app_name_lock);
 	return 0;
-}
-
-/* A variable's value; NULL when it is unset, empty, or the process is
- * privileged and must not trust its environment. */
-static const char *env(const char *name)
-{
-	const char *value = secure_getenv(name);
-
-	return value && *value ? value : NULL;
 }
 
 static void copy(char *to, size_t cap, const char *from)
@@ -75,103 +67,14 @@ static int copy_given(const struct pyroscope_config *given,
 	return 0;
 }
 
-/* "15s", "500ms", "2m"; without a unit seconds. False when it is none. */
-static bool parse_duration_ms(const char *text, uint64_t *ms)
-{
-	char *end;
-	unsigned long long n = strtoull(text, &end, 10);
-
-	if (end == text || *text == '-' || n > 1000000000)
-		return false;
-	if (strcmp(end, "ms") == 0)
-		*ms = n;
-	else if (strcmp(end, "s") == 0 || *end == '\0')
-		*ms = n * 1000;
-	else if (strcmp(end, "m") == 0)
-		*ms = n * 60000;
-	else
-		return false;
-	return true;
-}
-
-static int set_number(uint32_t *to, const char *field, uint32_t given,
-		      const char *variable, bool is_duration, uint32_t fallback,
-		      uint32_t min, uint32_t max)
-{
-	const char *text = env(variable);
-	uint64_t value = 0;
-	char *end = NULL;
-
-	*to = fallback;
-	if (given) {
-		if (given < min || given > max) {
-			pyro_log("not started: %s is %u, not within %u to %u",
-				 field, given, min, max);
-			return -EINVAL;
-		}
-		*to = given;
-		return 0;
-	}
-	if (!text)
-		return 0;
-	if (!is_duration)
-		value = strtoull(text, &end, 10);
-	if ((is_duration ? !parse_duration_ms(text, &value)
-			 : end == text || *end != '\0') ||
-	    value < min || value > max)
-		pyro_log("%s=%.64s is not within %u to %u%s: using %u",
-			 variable, text, min, max, is_duration ? " ms" : "",
-			 fallback);
-	else
-		*to = (uint32_t)value;
-	return 0;
-}
-
-/* A setting that is one of some words, the first of which is the default. */
-struct choice {
-	const char *field, *variable, *words;
-	const char *const *word;
-	int count;
-};
-
-/* The word's number, or -1. */
-static int find_word(const struct choice *c, const char *text)
-{
-	for (int i = 0; i < c->count; i++)
-		if (strcmp(text, c->word[i]) == 0)
-			return i;
-	return -1;
-}
-
-/* The number of the word that was given, else of the variable's, else 0;
- * -EINVAL. */
-static int choose(const struct choice *c, const char *given)
-{
-	const char *text = env(c->variable);
-	int found = text ? find_word(c, text) : 0;
-
-	if (given && *given) {
-		found = find_word(c, given);
-		if (found >= 0)
-			return found;
-		pyro_log("not started: %s is \"%.64s\", not %s", c->field,
-			 given, c->words);
-		return -EINVAL;
-	}
-	if (found < 0)
-		pyro_log("%s=%.64s is not %s: using %s", c->variable, text,
-			 c->words, c->word[0]);
-	return found < 0 ? 0 : found;
-}
-
 static int set_symbols(struct pyro_config *config, const char *given)
 {
 	static const char *const word[PYRO_SYMBOLIZE_COUNT] = {"names", "lines",
 							       "server"};
-	static const struct choice choice = {"symbols", "PYROSCOPE_SYMBOLS",
-					     "names, lines or server", word,
-					     PYRO_SYMBOLIZE_COUNT};
-	int chosen = choose(&choice, given);
+	static const struct pyro_setting_words words = {
+		"symbols", "PYROSCOPE_SYMBOLS", "names, lines or server", word,
+		PYRO_SYMBOLIZE_COUNT};
+	int chosen = pyro_setting_choose(&words, given);
 
 	if (chosen >= 0)
 		config->symbolize = (enum pyro_symbolize)chosen;
@@ -182,10 +85,10 @@ static int set_demangle(struct pyro_config *config, const char *given)
 {
 	static const char *const word[PYRO_DEMANGLE_COUNT] = {"simplified",
 							      "full", "none"};
-	static const struct choice choice = {"demangle", "PYROSCOPE_DEMANGLE",
-					     "simplified, full or none", word,
-					     PYRO_DEMANGLE_COUNT};
-	int chosen = choose(&choice, given);
+	static const struct pyro_setting_words words = {
+		"demangle", "PYROSCOPE_DEMANGLE", "simplified, full or none",
+		word, PYRO_DEMANGLE_COUNT};
+	int chosen = pyro_setting_choose(&words, given);
 
 	if (chosen >= 0)
 		config->demangle = (enum pyro_demangle)chosen;
@@ -194,13 +97,13 @@ static int set_demangle(struct pyro_config *config, const char *given)
 
 static int set_address(struct pyro_config *config, const char *given)
 {
-	const char *text = env("PYROSCOPE_ADHOC_SERVER_ADDRESS");
+	const char *text = pyro_setting_env("PYROSCOPE_ADHOC_SERVER_ADDRESS");
 	const char *why;
 
 	if (!text && given && *given)
 		text = given;
 	if (!text)
-		text = env("PYROSCOPE_SERVER_ADDRESS");
+		text = pyro_setting_env("PYROSCOPE_SERVER_ADDRESS");
 	if (!text)
 		text = PYRO_URL_DEFAULT;
 
@@ -247,7 +150,7 @@ static int set_application_name(struct pyro_config *config, const char *given)
 	if (!name && app_name[0])
 		name = app_name;
 	for (size_t i = 0; i < PYRO_COUNT_OF(variables) && !name; i++)
-		name = env(variables[i]);
+		name = pyro_setting_env(variables[i]);
 	if (name)
 		copy(config->application_name, sizeof(config->application_name),
 		     name);
@@ -259,7 +162,7 @@ static int set_application_name(struct pyro_config *config, const char *given)
 
 static void set_hostname(struct pyro_config *config)
 {
-	const char *name = env("HOSTNAME");
+	const char *name = pyro_setting_env("HOSTNAME");
 
 	if (name)
 		copy(config->hostname, sizeof(config->hostname), name);
@@ -268,27 +171,81 @@ static void set_hostname(struct pyro_config *config)
 	config->hostname[sizeof(config->hostname) - 1] = '\0';
 }
 
-static int set_lines(struct pyro_config *config,
-		     const struct pyroscope_config *given)
+static int set_numbers(struct pyro_config *config,
+		       const struct pyroscope_config *given)
 {
-	int err =
-		set_number(&config->lines_cpu_permille, "lines_cpu_permille",
-			   given->lines_cpu_permille,
-			   "PYROSCOPE_LINES_CPU_PERMILLE", false, 10, 1, 1000);
+	const struct {
+		struct pyro_setting_number number;
+		uint32_t given, *to;
+	} all[] = {
+		{
+			.number = {"sample_rate", "PYROSCOPE_SAMPLE_RATE",
+				   PYRO_SETTING_COUNT, 100, 1, 1000},
+			.given = given->sample_rate,
+			.to = &config->sample_rate,
+		},
+		{
+			.number = {"upload_interval_ms",
+				   "PYROSCOPE_UPLOAD_INTERVAL", PYRO_SETTING_MS,
+				   15000, 1000, 600000},
+			.given = given->upload_interval_ms,
+			.to = &config->upload_interval_ms,
+		},
+		{
+			.number = {"lines_cpu_permille",
+				   "PYROSCOPE_LINES_CPU_PERMILLE",
+				   PYRO_SETTING_COUNT, 10, 1, 1000},
+			.given = given->lines_cpu_permille,
+			.to = &config->lines_cpu_permille,
+		},
+		{
+			.number = {"lines_memory_mib",
+				   "PYROSCOPE_LINES_MEMORY_MIB",
+				   PYRO_SETTING_COUNT, 64, 8, 4096},
+			.given = given->lines_memory_mib,
+			.to = &config->lines_memory_mib,
+		},
+		{
+			.number = {"heap_interval",
+				   "PYROSCOPE_HEAP_SAMPLING_INTERVAL_BYTES",
+				   PYRO_SETTING_BYTES, 1 << 19, 1, 1 << 30},
+			.given = given->heap_interval,
+			.to = &config->heap_interval,
+		},
+	};
+	int err = 0;
 
-	if (!err)
-		err = set_number(&config->lines_memory_mib, "lines_memory_mib",
-				 given->lines_memory_mib,
-				 "PYROSCOPE_LINES_MEMORY_MIB", false, 64, 8,
-				 4096);
+	for (size_t i = 0; i < PYRO_COUNT_OF(all) && !err; i++)
+		err = pyro_setting_number(&all[i].number, all[i].given,
+					  all[i].to);
 	return err;
+}
+
+static int set_types(struct pyro_config *config, const char *given)
+{
+	static const char *const word[] = {"cpu",           "heap",
+					   "alloc_objects", "alloc_space",
+					   "inuse_objects", "inuse_space"};
+	static const uint32_t bit[] = {
+		PYRO_TYPE_CPU,           PYRO_TYPE_HEAP,
+		PYRO_TYPE_ALLOC_OBJECTS, PYRO_TYPE_ALLOC_SPACE,
+		PYRO_TYPE_INUSE_OBJECTS, PYRO_TYPE_INUSE_SPACE};
+	static const struct pyro_setting_words words = {
+		"profile_types", "PYROSCOPE_PROFILE_TYPES",
+		"cpu, heap, alloc_objects, alloc_space, inuse_objects or "
+		"inuse_space",
+		word, PYRO_COUNT_OF(word)};
+
+	return pyro_setting_list(&words, bit, PYRO_TYPE_CPU | PYRO_TYPE_HEAP,
+				 given, &config->types);
 }
 
 int pyro_config_load(struct pyro_config *config,
 		     const struct pyroscope_config *given)
 {
 	struct pyroscope_config code;
-	const char *dir = env("PYROSCOPE_OUTPUT_DIR");
+	const char *dir = pyro_setting_env("PYROSCOPE_OUTPUT_DIR");
+	const char *ages = pyro_setting_env("PYROSCOPE_HEAP_AGES");
 	int err = copy_given(given, &code);
 
 	memset(config, 0, sizeof(*config));
@@ -297,23 +254,17 @@ int pyro_config_load(struct pyro_config *config,
 	if (!err)
 		err = set_application_name(config, code.application_name);
 	if (!err)
-		err = set_number(&config->sample_rate, "sample_rate",
-				 code.sample_rate, "PYROSCOPE_SAMPLE_RATE",
-				 false, 100, 1, 1000);
-	if (!err)
-		err = set_number(&config->upload_interval_ms,
-				 "upload_interval_ms", code.upload_interval_ms,
-				 "PYROSCOPE_UPLOAD_INTERVAL", true, 15000, 1000,
-				 600000);
+		err = set_numbers(config, &code);
 	if (!err)
 		err = set_symbols(config, code.symbols);
 	if (!err)
 		err = set_demangle(config, code.demangle);
 	if (!err)
-		err = set_lines(config, &code);
+		err = set_types(config, code.profile_types);
 	if (err)
 		return err;
 	set_hostname(config);
+	config->heap_ages = ages && strcmp(ages, "1") == 0;
 	if (dir)
 		copy(config->output_dir, sizeof(config->output_dir), dir);
 	return 0;

@@ -5,7 +5,8 @@
 
 #include <limits.h>
 
-#include "profile/cpu_profile.h"
+#include "profile/frames.h"
+#include "profile/types.h"
 #include "pyroscope/pyroscope.h"
 #include "transport/url.h"
 
@@ -22,6 +23,9 @@ struct pyro_config {
 	enum pyro_demangle demangle;
 	uint32_t lines_cpu_permille;
 	uint32_t lines_memory_mib;
+	uint32_t types; /* PYRO_TYPE_ */
+	uint32_t heap_interval;
+	bool heap_ages;            /* in-use by how long it has been so */
 	char output_dir[PATH_MAX]; /* "": push to url */
 };
 

@@ -19,12 +19,20 @@
 #include "encode/push.h"
 #include "transport/file.h"
 
-static int make_push(const struct pyro_session *s, const struct pyro_buf *pprof,
-		     struct pyro_buf *out)
+/* What a kind of profile is called there. */
+static const struct {
+	const char *series, *file;
+} names[] = {
+	[PYRO_OUTPUT_CPU] = {"process_cpu", "pb.gz"},
+	[PYRO_OUTPUT_HEAP] = {"memory", "heap.pb.gz"},
+};
+
+static int make_push(const struct pyro_session *s, enum pyro_output kind,
+		     const struct pyro_buf *pprof, struct pyro_buf *out)
 {
 	char pid[16];
 	struct pyro_series_label labels[8] = {
-		{"__name__", "process_cpu"},
+		{"__name__", names[kind].series},
 		{"__delta__", "false"},
 		{"hostname", s->config.hostname},
 		{"pyroscope_spy", "cspy"},
@@ -60,18 +68,20 @@ static int push(struct pyro_session *s, struct pyro_buf *packed)
 	return pyro_uploader_push(s->uploader, &upload);
 }
 
-static int drop(struct pyro_session *s, const struct pyro_buf *packed)
+static int drop(struct pyro_session *s, enum pyro_output kind,
+		const struct pyro_buf *packed)
 {
 	char name[96];
 
-	snprintf(name, sizeof(name), "%d-%llu-%u.pb.gz", (int)pyro_process.pid,
-		 (unsigned long long)s->began_ns, s->sequence++);
+	snprintf(name, sizeof(name), "%d-%llu-%u.%s", (int)pyro_process.pid,
+		 (unsigned long long)s->began_ns, s->sequence++,
+		 names[kind].file);
 	return pyro_file_write(s->config.output_dir, name, packed->data,
 			       packed->len);
 }
 
-static int pack(struct pyro_session *s, struct pyro_profile *profile,
-		struct pyro_buf *packed)
+static int pack(struct pyro_session *s, enum pyro_output kind,
+		const struct pyro_profile *profile, struct pyro_buf *packed)
 {
 	struct pyro_buf pprof = {0};
 	int err;
@@ -81,19 +91,20 @@ static int pack(struct pyro_session *s, struct pyro_profile *profile,
 	else
 		err = pyro_pprof_write(profile, &pprof);
 	if (!err)
-		err = s->uploader ? make_push(s, &pprof, packed)
+		err = s->uploader ? make_push(s, kind, &pprof, packed)
 				  : pyro_gzip(pprof.data, pprof.len, packed);
 	pyro_buf_free(&pprof);
 	return err;
 }
 
-bool pyro_output_window(struct pyro_session *s, struct pyro_profile *profile)
+bool pyro_output_window(struct pyro_session *s, enum pyro_output kind,
+			const struct pyro_profile *profile)
 {
 	struct pyro_buf packed = {0};
-	int err = pack(s, profile, &packed);
+	int err = pack(s, kind, profile, &packed);
 
 	if (!err && !s->uploader) {
-		err = drop(s, &packed);
+		err = drop(s, kind, &packed);
 		pyro_counts.written += err == 0;
 	}
 	pyro_counts.unwritten += err != 0;

@@ -123,8 +123,13 @@ void pyro_window_since(struct pyro_session *s, uint64_t start_ns);
 void pyro_collector_main(void *arg);
 
 /* output.c */
+enum pyro_output {
+	PYRO_OUTPUT_CPU,
+	PYRO_OUTPUT_HEAP
+};
 /* False: it was dropped, after a log line. */
-bool pyro_output_window(struct pyro_session *s, struct pyro_profile *profile);
+bool pyro_output_window(struct pyro_session *s, enum pyro_output kind,
+			const struct pyro_profile *profile);
 /* In a folder: tell that samples are pending, or that all were written. */
 void pyro_output_mark(struct pyro_session *s, bool pending);
 
