@@ -400,13 +400,26 @@ struct pyroscope_stats {
 	uint64_t profiles_dropped_unwritten;
 	/* Tries to send one that failed, for whatever reason. */
 	uint64_t tries_failed;
+
+	/* References of the loaded objects to functions that the library
+	 * interposes, as of the last look: those that lead to it, so many of
+	 * them redirected by it (since the process began, of unloaded objects,
+	 * too), and those that do not. Where the program links the library, or
+	 * it is preloaded, the dynamic linker makes them lead to it. Where a
+	 * library of the program links it, or the running program opens it,
+	 * they are redirected. References to an older version of a function, or
+	 * to another object's function of that name, are left alone. In
+	 * libpyroscope.a, where the linker does all that, they are 0. */
+	uint64_t calls_seen;
+	uint64_t calls_redirected;
+	uint64_t calls_unseen;
 };
 
 /* The value to initialise it with: its size, and zeros. */
 #define PYROSCOPE_STATS_INIT                                                  \
 	{                                                                     \
 		sizeof(struct pyroscope_stats), 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, \
-			0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0           \
+			0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0  \
 	}
 
 /* Read the counters into stats, whose size is set:

@@ -18,6 +18,7 @@
 #include "base/os.h"
 #include "base/slots.h"
 #include "profile/cpu_profile.h"
+#include "source/bind.h"
 #include "source/cpu.h"
 #include "source/hook.h"
 
@@ -154,6 +155,7 @@ static size_t refresh(struct pyro_session *s, uint64_t now)
 	size_t swept = 0;
 	bool fresh = look(s);
 
+	pyro_bind_refresh();
 	if (s->stale && pyro_registry_quiesce()) {
 		uint32_t newest = pyro_modules_current()->generation;
 
@@ -374,6 +376,7 @@ static void wait_until_worth_it(struct pyro_session *s)
 static void arm(struct pyro_session *s)
 {
 	pyro_modules_refresh(s->modules);
+	pyro_bind_refresh();
 	pyro_on_set(PYRO_ON_YES);
 	s->next_scan_ns = 0;
 	s->scan_pause_ns = SCAN_AGAIN_NS / 2;

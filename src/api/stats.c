@@ -7,6 +7,7 @@
 
 #include "api/session.h"
 #include "base/os.h"
+#include "source/bind.h"
 #include "source/cpu.h"
 
 struct pyro_counts pyro_counts;
@@ -59,6 +60,15 @@ static void read_profiles(struct pyroscope_stats *out)
 	out->tries_failed = upload->failed_tries;
 }
 
+static void read_calls(struct pyroscope_stats *out)
+{
+	struct pyro_bind_counts counts = pyro_bind_counts(NULL);
+
+	out->calls_seen = counts.bound;
+	out->calls_redirected = counts.patched;
+	out->calls_unseen = counts.elsewhere;
+}
+
 int pyroscope_stats(struct pyroscope_stats *stats)
 {
 	struct pyroscope_stats now = {0};
@@ -68,6 +78,7 @@ int pyroscope_stats(struct pyroscope_stats *stats)
 	pyro_lifecycle_enter();
 	read_stacks(&now);
 	read_profiles(&now);
+	read_calls(&now);
 	now.threads_unarmed = pyro_cpu_unarmed();
 	now.library_cpu_ns = pyro_library_cpu_ns();
 	now.objects = pyro_counts.objects;

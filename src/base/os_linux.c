@@ -5,6 +5,7 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/futex.h>
 #include <pthread.h>
 #include <signal.h>
 #include <stdatomic.h>
@@ -14,6 +15,8 @@
 #include <sys/syscall.h>
 #include <sys/uio.h>
 #include <unistd.h>
+
+#include "base/syscall.h"
 
 void pyro_sleep_ns(uint64_t ns)
 {
@@ -68,6 +71,23 @@ bool pyro_read_memory(const void *from, void *to, size_t len)
 		ok = read_by_proc_mem(from, to, len);
 	errno = saved;
 	return ok;
+}
+
+/* The kernel copies the mask before it finds that there is no such operation. */
+bool pyro_is_readable(const void *address)
+{
+	return pyro_syscall4(SYS_rt_sigprocmask, -1, (long)address, 0, 8) !=
+	       -EFAULT;
+}
+
+/* A futex operation that wakes nobody and makes an atomic OR with 0 on the way. */
+bool pyro_is_writable(const void *address)
+{
+	uint32_t nobody = 0;
+
+	return pyro_syscall6(SYS_futex, (long)&nobody, FUTEX_WAKE_OP_PRIVATE, 0,
+			     0, (long)address,
+			     FUTEX_OP(FUTEX_OP_OR, 0, FUTEX_OP_CMP_NE, 0)) >= 0;
 }
 
 /* getdents64 into a buffer of our own: opendir() allocates. */

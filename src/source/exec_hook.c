@@ -260,10 +260,25 @@ PYRO_HOOK int posix_spawnp(pid_t *restrict pid, const char *restrict file,
 	return PYRO_NEXT(posix_spawnp)(pid, file, actions, attr, argv, env);
 }
 
+#define ALL(XX)    \
+	XX(execl)  \
+	XX(execle) \
+	XX(execlp) \
+	XX(execv)  \
+	XX(execve) XX(execvp) XX(execvpe) XX(posix_spawn) XX(posix_spawnp)
+/* Those that forward to another name's next. */
+PYRO_NEXT_SLOT(execl);
+PYRO_NEXT_SLOT(execle);
+PYRO_NEXT_SLOT(execlp);
+PYRO_NEXT_SLOT(execv);
+PYRO_NEXT_SLOT(execvp);
+#define OWN(name) PYRO_OWN(name);
+ALL(OWN)
+
 void pyro_exec_hook_resolve(void)
 {
-	(void)PYRO_NEXT(execve);
-	(void)PYRO_NEXT(execvpe);
-	(void)PYRO_NEXT(posix_spawn);
-	(void)PYRO_NEXT(posix_spawnp);
+#define HOOKED(name) PYRO_HOOKED(name),
+	static const struct pyro_hooked hooked[] = {ALL(HOOKED)};
+
+	pyro_next_resolve(hooked, PYRO_COUNT_OF(hooked));
 }

@@ -225,15 +225,25 @@ PYRO_HOOK_NAME(pthread_create)(pthread_t *restrict thread,
 	return err;
 }
 
+#ifndef PYRO_STATIC
+
+#define OWN(result, name, parameters, arguments) PYRO_OWN(name);
+WAKE_CALLS(OWN)
+PYRO_OWN_LIKE(accept, hooked_accept);
+PYRO_OWN_LIKE(accept4, hooked_accept4);
+PYRO_OWN(pthread_create);
+
 void pyro_hook_resolve(void)
 {
-#define RESOLVE(result, name, parameters, arguments) (void)PYRO_NEXT(name);
-	WAKE_CALLS(RESOLVE)
-#undef RESOLVE
-	(void)PYRO_NEXT(accept);
-	(void)PYRO_NEXT(accept4);
-	(void)PYRO_NEXT(pthread_create);
+#define HOOKED(result, name, parameters, arguments) PYRO_HOOKED(name),
+	static const struct pyro_hooked hooked[] = {
+		WAKE_CALLS(HOOKED) PYRO_HOOKED(accept), PYRO_HOOKED(accept4),
+		PYRO_HOOKED(pthread_create)};
+
+	pyro_next_resolve(hooked, PYRO_COUNT_OF(hooked));
 }
+
+#endif
 
 void pyro_hook_init(void)
 {

@@ -12,8 +12,8 @@
 
 #include "base/util.h"
 
-/* Find the next definitions, from the constructor: later, dlsym could wait for a
- * dlopen whose constructors wait for the caller. */
+/* Find the next definitions, and register the hooks to be bound. From the
+ * constructor, of libpyroscope.so alone. */
 void pyro_hook_resolve(void);
 
 /* What pthread_create needs beside. At every start. */

@@ -59,9 +59,17 @@ void pyro_id_hook_on_change(const struct pyro_id_change *change)
 	atomic_store_explicit(&on_change, change, memory_order_release);
 }
 
+#ifndef PYRO_STATIC
+
+#define OWN(name, parameters, arguments) PYRO_OWN(name);
+ID_CALLS(OWN)
+
 void pyro_id_hook_resolve(void)
 {
-#define RESOLVE(name, parameters, arguments) (void)PYRO_NEXT(name);
-	ID_CALLS(RESOLVE)
-#undef RESOLVE
+#define HOOKED(name, parameters, arguments) PYRO_HOOKED(name),
+	static const struct pyro_hooked hooked[] = {ID_CALLS(HOOKED)};
+
+	pyro_next_resolve(hooked, PYRO_COUNT_OF(hooked));
 }
+
+#endif

@@ -19,35 +19,48 @@
 
 #else
 
-#include <dlfcn.h>
-#include <errno.h>
 #include <stdatomic.h>
 
-#include "base/util.h"
+#include "source/bind.h"
 
 #define PYRO_HOOK __attribute__((visibility("default")))
 #define PYRO_HOOK_NAME(name) name
 #define PYRO_HOOK_SYMBOL(name) #name
 #define PYRO_NEXT_SLOT(name) static _Atomic uintptr_t pyro_next_##name
 
-/* Found once; two threads may both look, and find the same. Files that use it
- * are compiled with -fno-optimize-sibling-calls: dlsym(RTLD_NEXT) looks at its
- * return address to know who asks. */
+/* Our own function of that name, where its plain address may be that of another
+ * object's: PYRO_OWN() behind the definition, then an item of a table of
+ * bind.h. */
+#if defined(__clang__)
+#define PYRO_LIKE(function)
+#else
+#define PYRO_LIKE(function) , copy(function)
+#endif
+#define PYRO_OWN_LIKE(name, function)                               \
+	extern __typeof__(function) pyro_own_##name __attribute__(( \
+		alias(#name), visibility("hidden") PYRO_LIKE(function)))
+#define PYRO_OWN(name) PYRO_OWN_LIKE(name, name)
+#define PYRO_HOOKED(name)                                                 \
+	{                                                                 \
+#name, (void (*)(void))pyro_own_##name, &pyro_next_##name \
+	}
+
+/* The next definition behind ours in the order of lookup; else the first that
+ * is not ours. 0: there is none. Keeps errno. */
+uintptr_t pyro_next_find(const char *name);
+/* Of all of a table, and put it to use. From the constructor: later, dlsym could
+ * wait for a dlopen whose constructors wait for the caller. */
+void pyro_next_resolve(const struct pyro_hooked *table, size_t count);
+
+/* Found once; two threads may both look, and find the same. */
 static inline uintptr_t pyro_next_address(_Atomic uintptr_t *slot,
 					  const char *name)
 {
 	uintptr_t next = atomic_load_explicit(slot, memory_order_relaxed);
 
 	if (__builtin_expect(next == 0, 0)) {
-		int saved = errno;
-
-		next = (uintptr_t)dlsym(RTLD_NEXT, name);
-		/* Linked indirectly, or behind -lc: libc comes before us in the
-		 * order of lookup, and only our own threads call our names. */
-		if (!next)
-			next = (uintptr_t)dlsym(RTLD_DEFAULT, name);
+		next = pyro_next_find(name);
 		atomic_store_explicit(slot, next, memory_order_relaxed);
-		errno = saved;
 	}
 	return next;
 }

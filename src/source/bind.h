@@ -1,0 +1,62 @@
+// SPDX-License-Identifier: Apache-2.0
+/* bind.h - do the program's calls reach the hooks?
+ *
+ * They do by the dynamic linker's rules where libpyroscope.so comes before libc
+ * in the order of lookup: linked by the program, or preloaded. They do not where
+ * a library links it, where -lc comes first, where the running program opens it,
+ * in objects that were opened with RTLD_DEEPBIND, and for functions that the
+ * executable defines itself. So each slot of each object that holds just that
+ * function to which a hook forwards is given the hook instead. What holds
+ * anything else - an older version of the function, another allocator, another
+ * interposer - is left alone: a hook may stand only where it changes nothing.
+ *
+ * In libpyroscope.a there is nothing to do: the linker has put the hooks in. */
+#ifndef PYRO_SOURCE_BIND_H
+#define PYRO_SOURCE_BIND_H
+
+#include <stdatomic.h>
+
+#include "base/util.h"
+
+/* Of all files together. */
+#define PYRO_BIND_MAX 192
+
+/* One hook. Files that have some put them into tables, by the macros of
+ * next.h. */
+struct pyro_hooked {
+	const char *name; /* of the function */
+	void (*hook)(void);
+	/* To what the hook forwards. 0, for names that the library does not
+	 * export: what the objects that are loaded define, once they do. */
+	_Atomic uintptr_t *next;
+};
+
+/* From the constructor, or before the collector runs. Borrows the table for
+ * ever. */
+void pyro_bind_add(const struct pyro_hooked *table, size_t count);
+
+/* Bind what was loaded since the last call; some 50 ns when nothing was.
+ * Collector only. */
+void pyro_bind_refresh(void);
+
+enum pyro_bind_mode {
+	PYRO_BIND_NONE,    /* not known: no such hook, or nobody defines it */
+	PYRO_BIND_SYMBOLS, /* the linker's rules lead to the hook */
+	PYRO_BIND_GOT,     /* the slots of loaded objects are changed */
+	PYRO_BIND_OWN,     /* got, and the executable defines the function: its
+			    * own calls are not seen */
+	PYRO_BIND_WRAP     /* libpyroscope.a */
+};
+/* As of the last refresh. Any thread. */
+enum pyro_bind_mode pyro_bind_mode(const char *name);
+
+/* Slots of hooked names, as of the last refresh, without the library's own. */
+struct pyro_bind_counts {
+	uint64_t bound;     /* that hold the hook */
+	uint64_t patched;   /* of these, that were changed, ever */
+	uint64_t elsewhere; /* that hold something else */
+};
+/* For one name, or for all when it is NULL. Any thread. */
+struct pyro_bind_counts pyro_bind_counts(const char *name);
+
+#endif

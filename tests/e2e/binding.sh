@@ -1,0 +1,194 @@
+#!/bin/bash
+# SPDX-License-Identifier: Apache-2.0
+# binding.sh - calls reach the library's functions however it gets into the process
+# and however the callers were linked. A thread whose pthread_create was seen has a
+# function of the library below its own
+. "$(dirname "$0")/_life.sh"
+
+source=${SOURCE_DIR:-$here/../..}
+build=$(cd "$(dirname "$library")" && pwd)
+cc=(${CC:-cc} -O2 -g -D_GNU_SOURCE -Wall -Wextra -Werror -I"$source/include")
+
+# How the library starts.
+cat >begin.c <<'EOF2'
+#include <pyroscope/pyroscope.h>
+
+void begin(void);
+void begin(void)
+{
+	pyroscope_load("");
+}
+EOF2
+cat >begin_dlopen.c <<'EOF2'
+#include <dlfcn.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+void begin(void);
+void begin(void)
+{
+	void *lib = dlopen("libpyroscope.so.0", RTLD_NOW);
+	void (*load)(const char *) = NULL;
+
+	if (!lib) {
+		puts(dlerror());
+		exit(1);
+	}
+	*(void **)&load = dlsym(lib, "pyroscope_load");
+	load("");
+}
+EOF2
+cat >begin_not.c <<'EOF2'
+void begin(void);
+void begin(void)
+{
+}
+EOF2
+
+# What starts threads: linked with a caller, a different one in each object.
+cat >spawn.h <<'EOF2'
+#include <dlfcn.h>
+#include <pthread.h>
+#include <string.h>
+
+static void *worker(void *arg)
+{
+	void *caller = __builtin_return_address(0);
+	Dl_info info;
+
+	(void)arg;
+	return dladdr(caller, &info) && strstr(info.dli_fname, "libpyroscope")
+		       ? caller
+		       : NULL;
+}
+
+static int is_seen(int (*create)(pthread_t *, const pthread_attr_t *,
+				 void *(*)(void *), void *))
+{
+	void *seen = NULL;
+	pthread_t thread;
+
+	if (create(&thread, NULL, worker, NULL) != 0)
+		return 0;
+	pthread_join(thread, &seen);
+	return seen != NULL;
+}
+EOF2
+cat >spawn.c <<'EOF2'
+#include "spawn.h"
+
+static int (*variable)(pthread_t *, const pthread_attr_t *, void *(*)(void *),
+		       void *) = pthread_create;
+
+/* Called, through a variable, through an address known at run time: how many
+ * of the three are seen. */
+int spawn(void);
+int spawn(void)
+{
+	int (*volatile address)(pthread_t *, const pthread_attr_t *,
+				void *(*)(void *), void *) = pthread_create;
+	void *seen = NULL;
+	pthread_t thread;
+
+	if (pthread_create(&thread, NULL, worker, NULL) != 0)
+		return 0;
+	pthread_join(thread, &seen);
+	return (seen != NULL) + is_seen(variable) + is_seen(address);
+}
+EOF2
+
+cat >program.c <<'EOF2'
+#include <dlfcn.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <time.h>
+#include <unistd.h>
+
+void begin(void);
+int spawn(void);
+
+/* The most that is seen within ten seconds. */
+static int most(int (*fn)(void))
+{
+	time_t end = time(NULL) + 10;
+	int seen = fn();
+
+	while (seen < 3 && time(NULL) < end) {
+		usleep(10000);
+		seen = fn();
+	}
+	return seen;
+}
+
+static int opened(const char *name, int flags)
+{
+	void *lib = dlopen(name, flags);
+	int (*fn)(void) = NULL;
+
+	if (!lib) {
+		puts(dlerror());
+		exit(1);
+	}
+	*(void **)&fn = dlsym(lib, "spawn");
+	return most(fn);
+}
+
+int main(void)
+{
+	void *early = dlopen("./early.so", RTLD_LAZY | RTLD_DEEPBIND);
+
+	if (!early)
+		return 1;
+	begin();
+	printf("%d %d %d %d %d\n", most(spawn),
+	       opened("./early.so", RTLD_LAZY), opened("./lazy.so", RTLD_LAZY),
+	       opened("./now.so", RTLD_NOW),
+	       opened("./deep.so", RTLD_LAZY | RTLD_DEEPBIND));
+	return 0;
+}
+EOF2
+for name in early lazy now deep; do
+	how=-Wl,-z,lazy
+	[ $name != now ] || how=-Wl,-z,now
+	"${cc[@]}" -shared -fPIC spawn.c -o $name.so $how -lpthread
+done
+flags=(-L"$build" -Wl,-rpath,"$build")
+"${cc[@]}" -shared -fPIC begin.c -o libbegin.so "${flags[@]}" -lpyroscope
+
+# link WAY OUT OPTION...: a program into which the library gets that way
+link()
+{
+	local way=$1 out=$2
+	shift 2
+	case $way in
+	linked) set -- "$@" begin.c "${flags[@]}" -lpyroscope ;;
+	libc_first) set -- "$@" begin.c "${flags[@]}" -Wl,--no-as-needed -lc \
+		-lpyroscope ;;
+	indirect) set -- "$@" -L. -Wl,-rpath,"$work:$build" \
+		-Wl,-rpath-link,"$build" -lbegin ;;
+	opened) set -- "$@" begin_dlopen.c -Wl,-rpath,"$build" ;;
+	preloaded) set -- "$@" begin_not.c ;;
+	esac
+	"${cc[@]}" program.c spawn.c -o "$out" "$@" -lpthread -ldl
+}
+
+# The library by each way, the program linked by each kind.
+declare -A kind=(
+	[plain]=
+	[lazy]="-Wl,-z,lazy -Wl,-z,norelro"
+	[relro]="-Wl,-z,now -Wl,-z,relro"
+	[noplt]=-fno-plt
+	[nopie]="-no-pie -fno-pie -Wl,-z,lazy"
+	[nopie_now]="-no-pie -fno-pie -Wl,-z,now"
+)
+for way in linked libc_first indirect opened preloaded; do
+	for name in "${!kind[@]}"; do
+		how=linked
+		[ $way != preloaded ] || how=preloaded
+		link $way program ${kind[$name]}
+		run $how ./program
+		succeeded "$way, $name"
+		is "$way, $name: calls seen" "3 3 3 3 3" "$(cat out)"
+	done
+done
+finish
