@@ -95,6 +95,7 @@ class Profile:
         self.period = signed(top[12][0])
         self.time_ns = signed(top[9][0]) if top[9] else 0
         self.duration_ns = signed(top[10][0]) if top[10] else 0
+        self.default_type = self.text[top[14][0]] if top[14] else ""
         self.comments = [self.text[i] for i in numbers(top[13])]
         self.read_places(top)
         self.samples = [self.sample(message(m)) for m in top[2]]

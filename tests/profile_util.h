@@ -221,6 +221,8 @@ rnd_profile(uint64_t seed, size_t types, size_t samples, bool any_value)
 	p->period_type.type = pyro_profile_string(p, "cpu");
 	p->period_type.unit = pyro_profile_string(p, "nanoseconds");
 	p->period = (int64_t)(rnd(&s) % 1000);
+	if (types % 2)
+		p->default_type = p->type[types / 2].type;
 	p->time_ns = 1700000000000000000 + (int64_t)(rnd(&s) % 1000000);
 	p->duration_ns = (int64_t)(rnd(&s) % 1000000);
 	for (size_t i = rnd(&s) % 5; i > 0; i--)
@@ -318,6 +320,9 @@ UNUSED_OK static char *describe(const struct pyro_profile *p, bool sorted)
 		pyro_buf_printf(&out, "%s/%s ",
 				pyro_profile_text(p, p->type[i].type),
 				pyro_profile_text(p, p->type[i].unit));
+	if (p->default_type)
+		pyro_buf_printf(&out, "(%s) ",
+				pyro_profile_text(p, p->default_type));
 	pyro_buf_printf(&out, "%s/%s %" PRId64 " %" PRId64 "+%" PRId64 "\n",
 			pyro_profile_text(p, p->period_type.type),
 			pyro_profile_text(p, p->period_type.unit), p->period,

@@ -3,6 +3,7 @@
 #include "tests/profile_util.h"
 
 #include "profile/merge.h"
+#include "profile/types.h"
 
 static struct pyro_profile *merged(const struct pyro_profile *a,
 				   const struct pyro_profile *b)
@@ -207,18 +208,34 @@ static int descending(const void *a, const void *b)
 	return x < y ? 1 : x > y ? -1 : 0;
 }
 
+/* All of the same unit, as they are all counts; or that of the last type. */
+static int64_t weight_of(const struct pyro_profile *p, size_t sample)
+{
+	const char *unit =
+		pyro_profile_text(p, p->type[p->type_count - 1].unit);
+	int64_t greatest = INT64_MIN;
+
+	for (size_t i = 0; i < p->type_count; i++) {
+		int64_t value = p->samples[sample].value[i];
+
+		if (strcmp(pyro_profile_text(p, p->type[i].unit), unit) == 0 &&
+		    value > greatest)
+			greatest = value;
+	}
+	return greatest;
+}
+
 /* The weights of the kept samples are the greatest of all. */
 static void check_kept(const struct pyro_profile *all,
 		       const struct pyro_profile *less, size_t kept)
 {
-	size_t last = all->type_count - 1;
 	int64_t *want = calloc(all->samples_count + 1, sizeof(*want));
 	int64_t *have = calloc(kept + 1, sizeof(*have));
 
 	for (size_t i = 0; i < all->samples_count; i++)
-		want[i] = all->samples[i].value[last];
+		want[i] = weight_of(all, i);
 	for (size_t i = 0; i < kept; i++)
-		have[i] = less->samples[i].value[last];
+		have[i] = weight_of(less, i);
 	qsort(want, all->samples_count, sizeof(*want), descending);
 	qsort(have, kept, sizeof(*have), descending);
 	assert_memory_equal(want, have, kept * sizeof(*want));
@@ -290,6 +307,35 @@ static void test_trim_ties_and_extremes(void **state)
 	}
 	for (size_t max = 0; max <= PYRO_COUNT_OF(values); max++)
 		check_trim(p, max);
+	pyro_profile_free(p);
+}
+
+/* Of a heap's samples those go that are light both in what was allocated and in
+ * what is in use, whatever their numbers of objects. */
+static void test_trim_heap(void **state)
+{
+	static const int64_t values[][4] = {
+		{1, 1000, 0, 0}, {900, 10, 0, 0}, {0, 0, 1, 1000},
+		{0, 0, 900, 10}, {5, 20, 5, 20},  {1, 2000, 0, 0},
+	};
+	struct pyro_profile *p = pyro_profile_new(), *less;
+
+	(void)state;
+	pyro_profile_set_heap(p, PYRO_TYPE_HEAP, 524288);
+	for (uint32_t i = 0; i < PYRO_COUNT_OF(values); i++) {
+		uint32_t l = pyro_profile_location(p, i, 0, NULL, 0);
+
+		pyro_profile_sample(p, &l, 1, NULL, 0, values[i]);
+	}
+	for (size_t max = 0; max <= PYRO_COUNT_OF(values); max++)
+		check_trim(p, max);
+	less = pyro_profile_trim(p, 4);
+	assert_int_equal(less->samples[0].value[1], 1000);
+	assert_int_equal(less->samples[1].value[3], 1000);
+	assert_int_equal(less->samples[2].value[1], 2000);
+	assert_string_equal(pyro_profile_text(less, less->default_type),
+			    "inuse_space");
+	pyro_profile_free(less);
 	pyro_profile_free(p);
 }
 
@@ -373,6 +419,7 @@ int main(void)
 		cmocka_unit_test(test_program_stays_first),
 		cmocka_unit_test(test_trim),
 		cmocka_unit_test(test_trim_ties_and_extremes),
+		cmocka_unit_test(test_trim_heap),
 		cmocka_unit_test(test_trim_again),
 		cmocka_unit_test(test_out_of_memory),
 		cmocka_unit_test(test_big),

@@ -6,6 +6,7 @@
 
 #include "encode/gzip.h"
 #include "encode/pprof.h"
+#include "profile/types.h"
 
 struct bytes {
 	const char *data;
@@ -118,6 +119,46 @@ static void test_golden_packed_and_labels(void **state)
 	assert_memory_equal(out.data, want, out.len);
 	pyro_buf_free(&out);
 	p->comments = NULL;
+	pyro_profile_free(p);
+}
+
+/* All four values, packed, and a label of an age; default_sample_type. */
+static void test_golden_heap(void **state)
+{
+	static const char want[] =
+		"\x0a\x04\x08\x01\x10\x02\x0a\x04\x08\x03\x10\x04"
+		"\x0a\x04\x08\x05\x10\x02\x0a\x04\x08\x06\x10\x04"
+		"\x12\x10\x08\x01\x12\x04\x01\x02\x03\x04"
+		"\x1a\x06\x08\x08\x18\x10\x20\x09"
+		"\x22\x02\x08\x01"
+		"\x32\x00\x32\x0d"
+		"alloc_objects\x32\x05"
+		"count\x32\x0b"
+		"alloc_space\x32\x05"
+		"bytes\x32\x0d"
+		"inuse_objects\x32\x0b"
+		"inuse_space\x32\x05"
+		"space\x32\x03"
+		"age\x32\x07"
+		"seconds"
+		"\x5a\x04\x08\x07\x10\x04\x60\x80\x80\x20\x70\x06";
+	struct pyro_profile *p = pyro_profile_new();
+	const int64_t values[] = {1, 2, 3, 4};
+	struct pyro_label label = {.num = 16};
+	uint32_t location;
+
+	(void)state;
+	pyro_profile_set_heap(p, PYRO_TYPE_HEAP, 524288);
+	label.key = pyro_profile_string(p, "age");
+	label.num_unit = pyro_profile_string(p, "seconds");
+	location = pyro_profile_location(p, 0, 0, NULL, 0);
+	pyro_profile_sample(p, &location, 1, &label, 1, values);
+
+	struct pyro_buf out = written(p);
+
+	assert_int_equal(out.len, sizeof(want) - 1);
+	assert_memory_equal(out.data, want, out.len);
+	pyro_buf_free(&out);
 	pyro_profile_free(p);
 }
 
@@ -316,6 +357,7 @@ static const struct bytes refused[] = {
 	BYTES(STRINGS TYPE "\x12\x06\x10\x03\x1a\x02\x20\x02"),
 	BYTES(STRINGS "\x5a\x02\x08\x02"),
 	BYTES(STRINGS "\x68\x02"),
+	BYTES(STRINGS "\x70\x02"),
 	/* ids: 0, missing, twice, unknown */
 	BYTES(STRINGS "\x1a\x02\x08\x00"),
 	BYTES(STRINGS "\x1a\x00"),
@@ -620,6 +662,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_golden),
 		cmocka_unit_test(test_golden_packed_and_labels),
+		cmocka_unit_test(test_golden_heap),
 		cmocka_unit_test(test_round_trip),
 		cmocka_unit_test(test_any_order),
 		cmocka_unit_test(test_broken),

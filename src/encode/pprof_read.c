@@ -491,6 +491,9 @@ static void read_scalars(struct reader *r, struct pyro_proto_reader message)
 		case 13:
 			read_comments(r, numbers(r, &field));
 			break;
+		case 14:
+			profile->default_type = string(r, &field);
+			break;
 		}
 	}
 }

@@ -158,6 +158,7 @@ int pyro_pprof_write(const struct pyro_profile *profile, struct pyro_buf *out)
 	put_value_type(out, 11, &profile->period_type);
 	pyro_proto_put_opt(out, 12, (uint64_t)profile->period);
 	put_comments(out, profile);
+	pyro_proto_put_opt(out, 14, profile->default_type);
 	return out->failed ? -ENOMEM : 0;
 }
 

@@ -157,6 +157,7 @@ static void copy_types(struct copy *copy)
 		to->type[i].unit = copy_string(copy, from->type[i].unit);
 	}
 	to->type_count = from->type_count;
+	to->default_type = copy_string(copy, from->default_type);
 	to->period_type.type = copy_string(copy, from->period_type.type);
 	to->period_type.unit = copy_string(copy, from->period_type.unit);
 }
@@ -267,13 +268,19 @@ int pyro_profile_merge(struct pyro_profile *to, const struct pyro_profile *from)
 	return err;
 }
 
-/* The last value, as an unsigned number of the same order. */
+/* The greatest value of the last one's unit, so that neither what was allocated
+ * nor what is in use goes first; as an unsigned number of the same order. */
 static uint64_t weight(const struct pyro_profile *profile, size_t sample)
 {
+	const int64_t *value = profile->samples[sample].value;
 	size_t last = profile->type_count ? profile->type_count - 1 : 0;
+	int64_t greatest = value[last];
 
-	return (uint64_t)profile->samples[sample].value[last] ^ UINT64_C(1)
-									<< 63;
+	for (size_t i = 0; i < last; i++)
+		if (profile->type[i].unit == profile->type[last].unit &&
+		    value[i] > greatest)
+			greatest = value[i];
+	return (uint64_t)greatest ^ UINT64_C(1) << 63;
 }
 
 /* The greatest weight that at least keep of the samples have, bit by bit: 64

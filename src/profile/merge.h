@@ -12,10 +12,10 @@
 int pyro_profile_merge(struct pyro_profile *to,
 		       const struct pyro_profile *from);
 
-/* Keep at most max_samples samples: the lightest by the last value are summed
- * into one sample "[trimmed]", so that totals stay. Returns a new profile,
- * owned, that holds only what its samples use, and the first mapping, which is
- * the program; NULL for out of memory. */
+/* Keep at most max_samples samples: the lightest, by the greatest value of the
+ * last one's unit, are summed into one sample "[trimmed]", so that totals stay.
+ * Returns a new profile, owned, that holds only what its samples use, and the
+ * first mapping, which is the program; NULL for out of memory. */
 struct pyro_profile *pyro_profile_trim(const struct pyro_profile *profile,
 				       size_t max_samples);
 

@@ -10,6 +10,7 @@
 #include <errno.h>
 #include <string.h>
 
+#include "profile/types.h"
 #include "profile/utf8.h"
 
 #define STRING_MAX 4096
@@ -80,6 +81,31 @@ void pyro_profile_set_cpu(struct pyro_profile *profile, int64_t period_ns)
 	profile->period_type.type = pyro_profile_string(profile, "cpu");
 	profile->period_type.unit = pyro_profile_string(profile, "nanoseconds");
 	profile->period = period_ns;
+}
+
+void pyro_profile_set_heap(struct pyro_profile *profile, uint32_t types,
+			   int64_t period)
+{
+	static const struct {
+		uint32_t bit;
+		const char *type, *unit;
+	} known[] = {
+		{PYRO_TYPE_ALLOC_OBJECTS, "alloc_objects", "count"},
+		{PYRO_TYPE_ALLOC_SPACE, "alloc_space", "bytes"},
+		{PYRO_TYPE_INUSE_OBJECTS, "inuse_objects", "count"},
+		{PYRO_TYPE_INUSE_SPACE, "inuse_space", "bytes"},
+	};
+
+	for (size_t i = 0; i < PYRO_COUNT_OF(known); i++)
+		if (types & known[i].bit)
+			pyro_profile_add_type(profile, known[i].type,
+					      known[i].unit);
+	if (types & PYRO_TYPE_INUSE_SPACE)
+		profile->default_type =
+			pyro_profile_string(profile, "inuse_space");
+	profile->period_type.type = pyro_profile_string(profile, "space");
+	profile->period_type.unit = pyro_profile_string(profile, "bytes");
+	profile->period = period;
 }
 
 void pyro_profile_add_type(struct pyro_profile *profile, const char *type,

@@ -71,6 +71,7 @@ struct pyro_profile {
 	struct pyro_strings strings;
 	struct pyro_value_type type[PYRO_PROFILE_TYPES_MAX];
 	size_t type_count;
+	uint32_t default_type; /* strings: the one to show first; 0: the last */
 	struct pyro_value_type period_type;
 	int64_t period;
 	int64_t time_ns; /* start, CLOCK_REALTIME */
@@ -99,6 +100,10 @@ static inline int pyro_profile_error(const struct pyro_profile *profile)
 /* The profile of a CPU window: samples/count, cpu/nanoseconds, period type
  * cpu/nanoseconds. */
 void pyro_profile_set_cpu(struct pyro_profile *profile, int64_t period_ns);
+/* That of a heap window: those sample types of the mask PYRO_TYPE_HEAP that are
+ * in types, period type space/bytes. */
+void pyro_profile_set_heap(struct pyro_profile *profile, uint32_t types,
+			   int64_t period);
 void pyro_profile_add_type(struct pyro_profile *profile, const char *type,
 			   const char *unit);
 

@@ -1,0 +1,144 @@
+// SPDX-License-Identifier: Apache-2.0
+/* heap_profile.c - what was allocated and what is in use, by stack
+ *
+ * Sums are rounded here, once a stack and value: rounded weights of single
+ * samples would add up to something else. */
+#include "profile/heap_profile.h"
+
+struct builder {
+	struct pyro_frames frames;
+	const struct pyro_heap_stacks *stacks;
+	uint32_t types;
+	struct pyro_label age; /* its key and unit */
+};
+
+static int64_t rounded(double value)
+{
+	return value < 9e18 ? (int64_t)(value + 0.5) : INT64_MAX;
+}
+
+static void add_sample(struct builder *b, const uint32_t *stack, size_t depth,
+		       const struct pyro_heap_values *alloc,
+		       const struct pyro_heap_values *inuse,
+		       const struct pyro_label *label)
+{
+	const struct {
+		uint32_t bit;
+		double value;
+	} all[] = {
+		{PYRO_TYPE_ALLOC_OBJECTS, alloc->objects},
+		{PYRO_TYPE_ALLOC_SPACE, alloc->bytes},
+		{PYRO_TYPE_INUSE_OBJECTS, inuse->objects},
+		{PYRO_TYPE_INUSE_SPACE, inuse->bytes},
+	};
+	int64_t values[PYRO_COUNT_OF(all)];
+	size_t count = 0;
+	bool any = false;
+
+	for (size_t i = 0; i < PYRO_COUNT_OF(all); i++) {
+		if (!(b->types & all[i].bit))
+			continue;
+		values[count] = rounded(all[i].value);
+		any |= values[count++] != 0;
+	}
+	if (any)
+		pyro_profile_sample(b->frames.profile, stack, depth, label,
+				    label ? 1 : 0, values);
+}
+
+/* A stack's values: one sample, or one for each age and one for what was
+ * allocated. */
+static void add_values(struct builder *b, const uint32_t *stack, size_t depth,
+		       const struct pyro_heap_stack *s)
+{
+	static const struct pyro_heap_values none;
+	const struct pyro_heap_inuse *inuse = b->stacks->inuse;
+
+	if (!b->stacks->ages) {
+		add_sample(b, stack, depth, &s->alloc,
+			   s->inuse ? &inuse[s->inuse - 1].values : &none,
+			   NULL);
+		return;
+	}
+	add_sample(b, stack, depth, &s->alloc, &none, NULL);
+	for (uint32_t i = s->inuse; i; i = inuse[i - 1].next) {
+		struct pyro_label age = b->age;
+
+		age.num = inuse[i - 1].age_s;
+		add_sample(b, stack, depth, &none, &inuse[i - 1].values, &age);
+	}
+}
+
+static bool has_values(const struct builder *b, const struct pyro_heap_stack *s)
+{
+	return ((b->types & PYRO_TYPE_ALLOC) && s->alloc.objects > 0) ||
+	       ((b->types & PYRO_TYPE_INUSE) && s->inuse);
+}
+
+static void add_stacks(struct builder *b)
+{
+	const struct pyro_heap_stacks *stacks = b->stacks;
+
+	for (size_t i = 0; i < stacks->count; i++)
+		if (has_values(b, &stacks->stacks[i]))
+			pyro_frames_want(&b->frames, stacks->stacks[i].frames,
+					 stacks->stacks[i].depth);
+	pyro_frames_wanted(&b->frames);
+	for (size_t i = 0; i < stacks->count; i++) {
+		const struct pyro_heap_stack *s = &stacks->stacks[i];
+		uint32_t stack[PYRO_FRAMES_MAX];
+
+		if (has_values(b, s))
+			add_values(b, stack,
+				   pyro_frames_stack(&b->frames, s->frames,
+						     s->depth, s->stop, stack),
+				   s);
+	}
+}
+
+static void add_pseudo(struct builder *b, const char *name,
+		       const struct pyro_heap_stack *s)
+{
+	uint32_t location;
+
+	if (!has_values(b, s))
+		return;
+	location = pyro_profile_pseudo(b->frames.profile, name);
+	add_values(b, &location, 1, s);
+}
+
+struct pyro_profile *pyro_heap_profile(const struct pyro_heap_window *window,
+				       struct pyro_modules *modules)
+{
+	const struct pyro_heap_stack lost = {.alloc = window->lost};
+	struct pyro_profile *profile = pyro_profile_new();
+	struct builder b = {
+		.frames = {.profile = profile,
+			   .modules = modules,
+			   .symbolize = window->symbolize,
+			   .lines = window->lines,
+			   .names = window->names},
+		.stacks = window->stacks,
+		.types = window->types,
+	};
+
+	if (!profile)
+		return NULL;
+	pyro_profile_set_heap(profile, window->types,
+			      (int64_t)window->interval);
+	profile->time_ns = window->time_ns;
+	profile->duration_ns = window->duration_ns;
+	if (window->stacks->ages) {
+		b.age.key = pyro_profile_string(profile, "age");
+		b.age.num_unit = pyro_profile_string(profile, "seconds");
+	}
+	add_stacks(&b);
+	pyro_frames_free(&b.frames);
+	add_pseudo(&b, "[overflow]", &window->stacks->overflow);
+	add_pseudo(&b, "[lost]", &lost);
+	if (pyro_profile_error(profile)) {
+		pyro_profile_free(profile);
+		return NULL;
+	}
+	return profile;
+}
