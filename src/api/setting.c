@@ -113,14 +113,14 @@ int pyro_setting_choose(const struct pyro_setting_words *setting,
 static bool parse_list(const struct pyro_setting_words *setting,
 		       const uint32_t *bit, const char *text, uint32_t *bits)
 {
-	bool good = true;
+	bool good = true, more = true;
 
 	*bits = 0;
-	for (const char *next = text; next; text = next + 1) {
+	while (more) {
 		text += strspn(text, " \t\n");
-		next = strchr(text, ',');
 
-		size_t len = next ? (size_t)(next - text) : strlen(text);
+		size_t len = strcspn(text, ",");
+		const char *end = text + len;
 
 		while (len > 0 && strchr(" \t\n", text[len - 1]))
 			len--;
@@ -131,6 +131,8 @@ static bool parse_list(const struct pyro_setting_words *setting,
 			*bits |= bit[found];
 		else
 			good = false;
+		more = *end == ',';
+		text = end + 1;
 	}
 	return good;
 }

@@ -32,8 +32,10 @@ double pyro_poisson_weight(uint64_t size, uint64_t interval)
 	x = ((double)size + 1) / (double)interval;
 	if (x > CERTAIN)
 		return 1;
-	for (; x > SMALL; x /= 2)
+	while (x > SMALL) {
+		x /= 2;
 		halved++;
+	}
 	p = x * series(x);
 	while (halved-- > 0)
 		p *= 2 - p;
