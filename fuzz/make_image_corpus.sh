@@ -7,7 +7,7 @@ set -eu
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 mkdir -p fuzz/corpus/elf fuzz/corpus/cfi fuzz/corpus/symbols \
-	fuzz/corpus/debug_image fuzz/corpus/dwarf
+	fuzz/corpus/debug_image fuzz/corpus/dwarf fuzz/corpus/dynamic
 # Debug information says nothing of where it was made.
 anywhere="-ffile-prefix-map=$work=/src -ffile-prefix-map=$PWD=/src"
 
@@ -102,6 +102,32 @@ cc -c -o "$work/gnu.o" "$work/gnu.S"
 for hash in mapped gnu; do
 	objcopy -O binary -j .text "$work/$hash.o" "$work/$hash"
 	{ printf '\002'; cat "$work/$hash"; } > "fuzz/corpus/symbols/$hash"
+done
+
+# Where the dynamic section is, and the object as it lies in memory.
+cat > "$work/d.c" <<'END'
+int target(int n) { return n + 1; }
+int other(int), weak(int) __attribute__((weak));
+int (*variable)(int) = other, (*own)(int) = target;
+int caller(int n)
+{
+	return target(n) + other(n) + (weak ? weak(n) : 0) + variable(n) + own(n);
+}
+END
+echo 'V1 { target; }; V2 { caller; };' > "$work/d.map"
+for how in sysv-lazy gnu-lazy gnu-now; do
+	version=
+	[ ${how#*-} = lazy ] || version=-Wl,--version-script=$work/d.map
+	# shellcheck disable=SC2086
+	cc $flags -O1 -Wl,--hash-style=${how%-*} -Wl,-z,${how#*-} $version \
+		-Wl,--build-id=none -o "$work/d.so" "$work/d.c"
+	objcopy -O binary "$work/d.so" "$work/d"
+	at=$(readelf -lW "$work/d.so" | awk '$1 == "DYNAMIC" { print $3 }')
+	first=$(readelf -SW "$work/d.so" | awk '/ A / { print $5; exit }')
+	# shellcheck disable=SC2059
+	{ printf "\\$(printf %03o $((at % 256)))\\$(printf %03o $((at / 256)))"
+		head -c $((0x$first)) /dev/zero; cat "$work/d"; } \
+		> fuzz/corpus/dynamic/$how
 done
 
 # What libdw is shown of a file; packed, and of all forms.

@@ -47,6 +47,49 @@ rc=$?
 succeeded "pyro record"
 PYTHONPATH=$here/.. python3 "$here/_static.py" "pyro record" "$roots" \
 	recorded.pb.gz <out || failed=1
+
+## Linked by a library of the program: libc comes first, and calls are redirected.
+cat >spawn.c <<'EOF2'
+#include <dlfcn.h>
+#include <pthread.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+static void *worker(void *arg)
+{
+	void *caller = __builtin_return_address(0);
+	Dl_info info;
+
+	(void)arg;
+	return dladdr(caller, &info) && strstr(info.dli_fname, "libpyroscope")
+		       ? caller
+		       : NULL;
+}
+
+int main(void)
+{
+	void *seen = NULL;
+	pthread_t thread;
+
+	for (int i = 0; i < 1000 && !seen; i++) {
+		if (pthread_create(&thread, NULL, worker, NULL) != 0)
+			return 1;
+		pthread_join(thread, &seen);
+		usleep(10000);
+	}
+	puts(seen ? "seen" : "not seen");
+	return 0;
+}
+EOF2
+compile libbegin.so -shared -fPIC begin.c -L"$build" -lpyroscope
+for how in now,-z,relro now,-z,norelro; do
+	compile spawn spawn.c -Wl,-z,$how -L. -lbegin \
+		-Wl,-rpath-link,"$build" -Wl,-rpath,"$work:$build"
+	run linked ./spawn
+	succeeded "linked by a library, $how"
+	is "linked by a library, $how: pthread_create" seen "$(cat out)"
+done
 "$build/pyro" exec -- xz --version >out 2>err
 is "a program of glibc: why not" 1 "$(grep -c 'uses another libc' err)"
 finish
