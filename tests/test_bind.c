@@ -109,7 +109,7 @@ static int make_libraries(void **state)
 	make_caller("norelro.so", "plain", "-Wl,-z,norelro,-z,lazy -ltarget");
 	make_caller("now.so", "plain", "-Wl,-z,now,-z,relro -ltarget");
 	make_caller("noplt.so", "plain", "-fno-plt -ltarget");
-	pyro_bind_add(table, PYRO_COUNT_OF(table));
+	pyro_bind_add(table, PYRO_COUNT_OF(table), NULL);
 	pyro_bind_refresh();
 	return 0;
 }

@@ -46,23 +46,30 @@ struct pyro_bind_counts pyro_bind_counts(const char *name)
 #define SETTLED_NS PYRO_NS_PER_SEC
 #define GIVE_UP_NS (10 * PYRO_NS_PER_SEC)
 
-struct name {
+struct hook {
 	const struct pyro_hooked *hooked;
+	struct hook *also; /* another one of that name, or NULL */
+	bool follows;      /* forwards to what the loaded objects define */
+	bool next_defined; /* in this walk, what it forwards to */
+};
+
+struct name {
+	struct hook *hook;
 	uint32_t hash;
-	bool follows; /* forwards to what the loaded objects define */
 	_Atomic uint32_t mode;
 	_Atomic uint64_t bound, patched, elsewhere;
 	/* Of this walk. */
-	uintptr_t defined; /* by the first object that is not ours */
-	bool several;      /* definitions that differ */
-	bool next_defined; /* one of them is what the hook forwards to */
-	enum pyro_bind_mode found;
+	struct pyro_bind_definition first;
+	bool several; /* definitions that differ */
 	struct pyro_bind_counts counts;
 };
 
+static struct hook hooks[PYRO_BIND_MAX];
 static struct name names[PYRO_BIND_MAX];
-static _Atomic size_t name_count;
+static _Atomic size_t hook_count, name_count;
 static uint8_t index_of[INDEX_SIZE]; /* number of a name + 1, by hash */
+static pyro_bind_rule_fn *rules[PYRO_BIND_RULES_MAX];
+static size_t rule_count;
 
 /* The collector's, between walks. */
 static unsigned long long seen_adds, seen_subs;
@@ -77,36 +84,48 @@ struct walk {
 	bool open;      /* RELRO is writable just now, by us */
 };
 
-void pyro_bind_add(const struct pyro_hooked *table, size_t count)
-{
-	for (size_t i = 0; i < count; i++) {
-		size_t n = atomic_load(&name_count);
-
-		if (n == PYRO_BIND_MAX)
-			return;
-		names[n].hooked = &table[i];
-		names[n].follows = atomic_load(table[i].next) == 0;
-		names[n].hash = pyro_dynamic_hash(table[i].name);
-
-		size_t at = names[n].hash % INDEX_SIZE;
-
-		while (index_of[at])
-			at = (at + 1) % INDEX_SIZE;
-		index_of[at] = (uint8_t)(n + 1);
-		atomic_store(&name_count, n + 1);
-	}
-}
-
 static struct name *find_name(const char *text, uint32_t hash)
 {
 	for (size_t at = hash % INDEX_SIZE; index_of[at];
 	     at = (at + 1) % INDEX_SIZE) {
 		struct name *n = &names[index_of[at] - 1];
 
-		if (n->hash == hash && strcmp(n->hooked->name, text) == 0)
+		if (n->hash == hash && strcmp(n->hook->hooked->name, text) == 0)
 			return n;
 	}
 	return NULL;
+}
+
+static void add_name(struct hook *hook)
+{
+	uint32_t hash = pyro_dynamic_hash(hook->hooked->name);
+	struct name *n = find_name(hook->hooked->name, hash);
+	size_t at = hash % INDEX_SIZE;
+
+	if (n) {
+		hook->also = n->hook;
+		n->hook = hook;
+		return;
+	}
+	names[name_count].hook = hook;
+	names[name_count].hash = hash;
+	while (index_of[at])
+		at = (at + 1) % INDEX_SIZE;
+	index_of[at] = (uint8_t)++name_count;
+}
+
+void pyro_bind_add(const struct pyro_hooked *table, size_t count,
+		   pyro_bind_rule_fn *rule)
+{
+	if (rule && rule_count < PYRO_BIND_RULES_MAX)
+		rules[rule_count++] = rule;
+	for (size_t i = 0; i < count && hook_count < PYRO_BIND_MAX; i++) {
+		struct hook *hook = &hooks[hook_count++];
+
+		hook->hooked = &table[i];
+		hook->follows = !rule && atomic_load(table[i].next) == 0;
+		add_name(hook);
+	}
 }
 
 static bool is_vdso(const struct dl_phdr_info *info)
@@ -125,22 +144,27 @@ static bool is_ours(const struct pyro_dynamic *d)
 static void define(struct name *n, struct walk *w, bool ours)
 {
 	struct pyro_dynamic *d = &w->dynamic;
+	struct pyro_bind_definition *first = &n->first;
 	bool several = false;
-	uintptr_t address =
-		pyro_dynamic_find(d, n->hooked->name, n->hash, &several);
+	uintptr_t function =
+		pyro_dynamic_find(d, n->hook->hooked->name, n->hash, &several);
 
-	if (!address)
+	if (!function)
 		return;
-	if (ours && n->found == PYRO_BIND_NONE)
-		n->found = PYRO_BIND_SYMBOLS;
+	if (first->mode == PYRO_BIND_NONE)
+		first->mode = ours             ? PYRO_BIND_SYMBOLS
+			      : w->object == 0 ? PYRO_BIND_OWN
+					       : PYRO_BIND_GOT;
 	if (ours)
 		return;
-	if (n->found == PYRO_BIND_NONE)
-		n->found = w->object == 0 ? PYRO_BIND_OWN : PYRO_BIND_GOT;
-	if (!n->defined)
-		n->defined = address;
-	n->several |= several || n->defined != address;
-	n->next_defined |= atomic_load(n->hooked->next) == address;
+	if (!first->function) {
+		first->function = function;
+		first->object = w->object;
+	}
+	n->several |= several || first->function != function;
+	for (struct hook *hook = n->hook; hook; hook = hook->also)
+		hook->next_defined |=
+			atomic_load(hook->hooked->next) == function;
 }
 
 static int find_definitions(struct dl_phdr_info *info, size_t size, void *arg)
@@ -168,27 +192,31 @@ static bool protect_relro(const struct pyro_dynamic *d, int how)
 	       0;
 }
 
-/* Only while it holds what it held: the loader may be resolving it, or the
- * program changing a variable of its own. */
-static bool replace(struct walk *w, const struct pyro_slot *slot,
-		    uintptr_t value, uintptr_t hook)
+/* Slots behind which the loader may still be at work are left for later. */
+static bool can_write(struct walk *w, const struct pyro_slot *slot)
 {
 	const struct pyro_dynamic *d = &w->dynamic;
 	uintptr_t at = (uintptr_t)slot->at;
 	bool relro = at >= d->relro_lo && at < d->relro_hi;
 
-	if (!relro && !pyro_is_writable(slot->at))
+	if (pyro_is_writable(slot->at)) {
+		if (!relro || w->open || w->relocated)
+			return true;
+		w->unsettled = true;
 		return false;
-	if (relro && !w->open && !w->relocated) {
-		if (pyro_is_writable(slot->at)) {
-			w->unsettled = true;
-			return false;
-		}
-		if (!protect_relro(d, PROT_READ | PROT_WRITE))
-			return false;
-		w->open = true;
 	}
-	return atomic_compare_exchange_strong(slot->at, &value, hook);
+	if (relro)
+		w->open = protect_relro(d, PROT_READ | PROT_WRITE);
+	return relro && w->open;
+}
+
+/* Only while it holds what it held: the loader may be resolving it, or the
+ * program changing a variable of its own. */
+static bool replace(struct walk *w, const struct pyro_slot *slot,
+		    uintptr_t value, uintptr_t hook)
+{
+	return can_write(w, slot) &&
+	       atomic_compare_exchange_strong(slot->at, &value, hook);
 }
 
 /* A slot of a PLT, not resolved yet, leads into the object's own code. It may be
@@ -199,7 +227,28 @@ static bool will_be(struct walk *w, const struct name *n,
 		    uintptr_t next)
 {
 	return slot->call && !slot->defined && !n->several &&
-	       n->defined == next && pyro_dynamic_is_code(&w->dynamic, value);
+	       n->first.function == next &&
+	       pyro_dynamic_is_code(&w->dynamic, value);
+}
+
+/* Does the slot hold one of the name's hooks, or does it now? */
+static bool is_bound(struct walk *w, struct name *n,
+		     const struct pyro_slot *slot, uintptr_t value)
+{
+	for (struct hook *hook = n->hook; hook; hook = hook->also)
+		if (value == (uintptr_t)hook->hooked->hook)
+			return true;
+	for (struct hook *hook = n->hook; hook; hook = hook->also) {
+		uintptr_t next = atomic_load(hook->hooked->next);
+
+		if (next &&
+		    (value == next || will_be(w, n, slot, value, next)) &&
+		    replace(w, slot, value, (uintptr_t)hook->hooked->hook)) {
+			n->counts.patched++;
+			return true;
+		}
+	}
+	return false;
 }
 
 static void see_slot(void *arg, const struct pyro_slot *slot)
@@ -211,23 +260,16 @@ static void see_slot(void *arg, const struct pyro_slot *slot)
 		return;
 
 	uintptr_t value = atomic_load(slot->at);
-	uintptr_t hook = (uintptr_t)n->hooked->hook;
-	uintptr_t next = atomic_load(n->hooked->next);
 
-	if (value == hook) {
+	if (is_bound(w, n, slot, value)) {
 		n->counts.bound++;
-	} else if (next && next != hook &&
-		   (value == next || will_be(w, n, slot, value, next)) &&
-		   replace(w, slot, value, hook)) {
-		n->counts.bound++;
-		n->counts.patched++;
-	} else {
-		n->counts.elsewhere++;
-		/* The link editor's value: not relocated yet. */
-		if (w->dynamic.bias &&
-		    pyro_dynamic_is_code(&w->dynamic, w->dynamic.bias + value))
-			w->unsettled = true;
+		return;
 	}
+	n->counts.elsewhere++;
+	/* The link editor's value: not relocated yet. */
+	if (w->dynamic.bias &&
+	    pyro_dynamic_is_code(&w->dynamic, w->dynamic.bias + value))
+		w->unsettled = true;
 }
 
 static int change_slots(struct dl_phdr_info *info, size_t size, void *arg)
@@ -252,20 +294,25 @@ static int change_slots(struct dl_phdr_info *info, size_t size, void *arg)
 static void begin_walk(void)
 {
 	for (size_t i = 0; i < name_count; i++) {
-		names[i].defined = 0;
-		names[i].several = names[i].next_defined = false;
-		names[i].found = PYRO_BIND_NONE;
+		names[i].first = (struct pyro_bind_definition){0};
+		names[i].several = false;
 		names[i].counts = (struct pyro_bind_counts){0};
 	}
+	for (size_t i = 0; i < hook_count; i++)
+		hooks[i].next_defined = false;
 }
 
 /* Who calls a function keeps its object loaded: one that is gone has no callers
  * left that a hook could forward for. */
-static void take_definitions(void)
+static void use_definitions(void)
 {
 	for (size_t i = 0; i < name_count; i++)
-		if (names[i].follows && !names[i].next_defined)
-			atomic_store(names[i].hooked->next, names[i].defined);
+		for (struct hook *hook = names[i].hook; hook; hook = hook->also)
+			if (hook->follows && !hook->next_defined)
+				atomic_store(hook->hooked->next,
+					     names[i].first.function);
+	for (size_t i = 0; i < rule_count; i++)
+		rules[i]();
 }
 
 static void end_walk(void)
@@ -273,11 +320,19 @@ static void end_walk(void)
 	for (size_t i = 0; i < name_count; i++) {
 		struct name *n = &names[i];
 
-		atomic_store(&n->mode, n->found);
+		atomic_store(&n->mode, n->first.mode);
 		atomic_store(&n->bound, n->counts.bound);
 		atomic_fetch_add(&n->patched, n->counts.patched);
 		atomic_store(&n->elsewhere, n->counts.elsewhere);
 	}
+}
+
+static void each_object(int (*fn)(struct dl_phdr_info *, size_t, void *),
+			void *arg)
+{
+	pyro_mutex_lock(&pyro_loader_lock);
+	dl_iterate_phdr(fn, arg);
+	pyro_mutex_unlock(&pyro_loader_lock);
 }
 
 static int see_counters(struct dl_phdr_info *info, size_t size, void *arg)
@@ -293,9 +348,7 @@ static bool is_time(uint64_t now)
 {
 	bool changed = false;
 
-	pyro_mutex_lock(&pyro_loader_lock);
-	dl_iterate_phdr(see_counters, &changed);
-	pyro_mutex_unlock(&pyro_loader_lock);
+	each_object(see_counters, &changed);
 	if (changed || !changed_ns) {
 		changed_ns = now;
 		again_pause_ns = AGAIN_FIRST_NS / 2;
@@ -321,16 +374,21 @@ void pyro_bind_refresh(void)
 	if (!is_time(now))
 		return;
 	begin_walk();
-	pyro_mutex_lock(&pyro_loader_lock);
-	dl_iterate_phdr(find_definitions, &walk);
-	take_definitions();
-	dl_iterate_phdr(change_slots, &walk);
-	pyro_mutex_unlock(&pyro_loader_lock);
+	each_object(find_definitions, &walk);
+	use_definitions();
+	each_object(change_slots, &walk);
 	end_walk();
 	plan_next(now, walk.unsettled);
 	if (walk.unprotected)
 		PYRO_LOG_ONCE("an object's relocated pages could not be made "
 			      "read-only again");
+}
+
+struct pyro_bind_definition pyro_bind_definition(const char *name)
+{
+	struct name *n = find_name(name, pyro_dynamic_hash(name));
+
+	return n ? n->first : (struct pyro_bind_definition){0};
 }
 
 enum pyro_bind_mode pyro_bind_mode(const char *name)
@@ -342,12 +400,14 @@ enum pyro_bind_mode pyro_bind_mode(const char *name)
 
 struct pyro_bind_counts pyro_bind_counts(const char *name)
 {
+	struct name *only =
+		name ? find_name(name, pyro_dynamic_hash(name)) : NULL;
 	struct pyro_bind_counts sum = {0};
 
 	for (size_t i = 0; i < name_count; i++) {
 		struct name *n = &names[i];
 
-		if (name && strcmp(n->hooked->name, name) != 0)
+		if (name && n != only)
 			continue;
 		sum.bound += atomic_load(&n->bound);
 		sum.patched += atomic_load(&n->patched);

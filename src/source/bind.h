@@ -20,20 +20,27 @@
 
 /* Of all files together. */
 #define PYRO_BIND_MAX 192
+#define PYRO_BIND_RULES_MAX 8
 
 /* One hook. Files that have some put them into tables, by the macros of
- * next.h. */
+ * next.h. There may be several of one name that forward to different functions:
+ * each slot gets the one that forwards to what it holds. */
 struct pyro_hooked {
 	const char *name; /* of the function */
 	void (*hook)(void);
-	/* To what the hook forwards. 0, for names that the library does not
-	 * export: what the objects that are loaded define, once they do. */
-	_Atomic uintptr_t *next;
+	_Atomic uintptr_t *next; /* to what the hook forwards; 0: not known */
 };
 
+/* Called when it was seen what the loaded objects define, before slots are
+ * changed: may set where the hooks of its table forward to. Collector, without
+ * any lock. */
+typedef void pyro_bind_rule_fn(void);
+
 /* From the constructor, or before the collector runs. Borrows the table for
- * ever. */
-void pyro_bind_add(const struct pyro_hooked *table, size_t count);
+ * ever. Without a rule, a hook whose next is 0, because the library does not
+ * export that name, forwards to the first definition there is. */
+void pyro_bind_add(const struct pyro_hooked *table, size_t count,
+		   pyro_bind_rule_fn *rule);
 
 /* Bind what was loaded since the last call; some 50 ns when nothing was.
  * Collector only. */
@@ -47,6 +54,15 @@ enum pyro_bind_mode {
 			    * own calls are not seen */
 	PYRO_BIND_WRAP     /* libpyroscope.a */
 };
+/* The first definition of a hooked name that is not the library's. */
+struct pyro_bind_definition {
+	uintptr_t function;       /* 0: nobody defines it */
+	size_t object;            /* its number in the loader's list */
+	enum pyro_bind_mode mode; /* of the name */
+};
+/* For rules. */
+struct pyro_bind_definition pyro_bind_definition(const char *name);
+
 /* As of the last refresh. Any thread. */
 enum pyro_bind_mode pyro_bind_mode(const char *name);
 

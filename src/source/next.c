@@ -51,5 +51,5 @@ void pyro_next_resolve(const struct pyro_hooked *table, size_t count)
 {
 	for (size_t i = 0; i < count; i++)
 		(void)pyro_next_address(table[i].next, table[i].name);
-	pyro_bind_add(table, count);
+	pyro_bind_add(table, count, NULL);
 }
