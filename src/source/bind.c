@@ -45,6 +45,8 @@ struct pyro_bind_counts pyro_bind_counts(const char *name)
 #define AGAIN_FIRST_NS (50 * PYRO_NS_PER_MS)
 #define SETTLED_NS PYRO_NS_PER_SEC
 #define GIVE_UP_NS (10 * PYRO_NS_PER_SEC)
+/* While some slots are still to be resolved by a first call. */
+#define LAZY_NS (10 * PYRO_NS_PER_SEC)
 
 struct hook {
 	const struct pyro_hooked *hooked;
@@ -60,7 +62,8 @@ struct name {
 	_Atomic uint64_t bound, patched, elsewhere;
 	/* Of this walk. */
 	struct pyro_bind_definition first;
-	bool several; /* definitions that differ */
+	bool versions; /* that definition has older ones beside it */
+	bool several;  /* any definitions that differ */
 	struct pyro_bind_counts counts;
 };
 
@@ -76,8 +79,9 @@ static unsigned long long seen_adds, seen_subs;
 static uint64_t changed_ns, again_ns, again_pause_ns;
 
 struct walk {
-	size_t object; /* number in the list */
-	bool unsettled, unprotected;
+	size_t object;   /* number in the list */
+	bool began_with; /* the program began with the object */
+	bool unsettled, lazy, unprotected;
 	/* Of the object. */
 	struct pyro_dynamic dynamic;
 	bool relocated; /* for certain */
@@ -160,6 +164,7 @@ static void define(struct name *n, struct walk *w, bool ours)
 	if (!first->function) {
 		first->function = function;
 		first->object = w->object;
+		n->versions = several;
 	}
 	n->several |= several || first->function != function;
 	for (struct hook *hook = n->hook; hook; hook = hook->also)
@@ -219,16 +224,23 @@ static bool replace(struct walk *w, const struct pyro_slot *slot,
 	       atomic_compare_exchange_strong(slot->at, &value, hook);
 }
 
-/* A slot of a PLT, not resolved yet, leads into the object's own code. It may be
- * resolved ahead of time if it can mean one thing only, whatever the object's
- * scope and version. */
-static bool will_be(struct walk *w, const struct name *n,
+/* A slot of a PLT that is not resolved yet leads into the object's own code. */
+static bool is_lazy(const struct walk *w, const struct pyro_slot *slot,
+		    uintptr_t value)
+{
+	return slot->call && !slot->defined &&
+	       pyro_dynamic_is_code(&w->dynamic, value);
+}
+
+/* It may be resolved ahead of time if it can mean one thing only: what the program
+ * began with sees the first definition, of whatever version if there is but one;
+ * objects that were opened have scopes of their own. */
+static bool will_be(const struct walk *w, const struct name *n,
 		    const struct pyro_slot *slot, uintptr_t value,
 		    uintptr_t next)
 {
-	return slot->call && !slot->defined && !n->several &&
-	       n->first.function == next &&
-	       pyro_dynamic_is_code(&w->dynamic, value);
+	return n->first.function == next && is_lazy(w, slot, value) &&
+	       !(w->began_with ? n->versions : n->several);
 }
 
 /* Does the slot hold one of the name's hooks, or does it now? */
@@ -266,6 +278,7 @@ static void see_slot(void *arg, const struct pyro_slot *slot)
 		return;
 	}
 	n->counts.elsewhere++;
+	w->lazy |= is_lazy(w, slot, value);
 	/* The link editor's value: not relocated yet. */
 	if (w->dynamic.bias &&
 	    pyro_dynamic_is_code(&w->dynamic, w->dynamic.bias + value))
@@ -275,19 +288,23 @@ static void see_slot(void *arg, const struct pyro_slot *slot)
 static int change_slots(struct dl_phdr_info *info, size_t size, void *arg)
 {
 	struct walk *w = arg;
+	uintptr_t base = getauxval(AT_BASE);
+	bool loader = base && info->dlpi_addr == base;
 
 	(void)size;
-	if (is_vdso(info) ||
-	    !pyro_dynamic_open(&w->dynamic, info->dlpi_addr, info->dlpi_phdr,
-			       info->dlpi_phnum) ||
-	    is_ours(&w->dynamic))
-		return 0;
-	/* musl's loader, which is its libc, leaves its own RELRO writable. */
-	w->relocated = info->dlpi_addr == getauxval(AT_BASE);
-	w->open = false;
-	pyro_dynamic_slots(&w->dynamic, see_slot, w);
-	if (w->open && !protect_relro(&w->dynamic, PROT_READ))
-		w->unprotected = true;
+	if (!is_vdso(info) &&
+	    pyro_dynamic_open(&w->dynamic, info->dlpi_addr, info->dlpi_phdr,
+			      info->dlpi_phnum) &&
+	    !is_ours(&w->dynamic)) {
+		/* musl's loader, its libc, leaves its own RELRO writable. */
+		w->relocated = loader;
+		w->open = false;
+		pyro_dynamic_slots(&w->dynamic, see_slot, w);
+		if (w->open && !protect_relro(&w->dynamic, PROT_READ))
+			w->unprotected = true;
+	}
+	/* The loader is the last of those that the program began with. */
+	w->began_with &= !loader;
 	return 0;
 }
 
@@ -295,7 +312,7 @@ static void begin_walk(void)
 {
 	for (size_t i = 0; i < name_count; i++) {
 		names[i].first = (struct pyro_bind_definition){0};
-		names[i].several = false;
+		names[i].several = names[i].versions = false;
 		names[i].counts = (struct pyro_bind_counts){0};
 	}
 	for (size_t i = 0; i < hook_count; i++)
@@ -356,20 +373,21 @@ static bool is_time(uint64_t now)
 	return changed_ns == now || (again_ns && now >= again_ns);
 }
 
-static void plan_next(uint64_t now, bool unsettled)
+static void plan_next(uint64_t now, const struct walk *w)
 {
 	uint64_t age = now - changed_ns;
 
 	again_pause_ns *= 2;
-	again_ns = age < SETTLED_NS || (unsettled && age < GIVE_UP_NS)
-			   ? now + again_pause_ns
-			   : 0;
+	if (age < SETTLED_NS || (w->unsettled && age < GIVE_UP_NS))
+		again_ns = now + again_pause_ns;
+	else
+		again_ns = w->lazy ? now + LAZY_NS : 0;
 }
 
 void pyro_bind_refresh(void)
 {
 	uint64_t now = pyro_clock_ns(CLOCK_MONOTONIC);
-	struct walk walk = {.object = 0};
+	struct walk walk = {.began_with = getauxval(AT_BASE) != 0};
 
 	if (!is_time(now))
 		return;
@@ -378,7 +396,7 @@ void pyro_bind_refresh(void)
 	use_definitions();
 	each_object(change_slots, &walk);
 	end_walk();
-	plan_next(now, walk.unsettled);
+	plan_next(now, &walk);
 	if (walk.unprotected)
 		PYRO_LOG_ONCE("an object's relocated pages could not be made "
 			      "read-only again");
