@@ -29,7 +29,7 @@ static double now_s(void)
 }
 
 /* XX(function): each case has its own, for a walk goes over all of them. */
-#define FUNCTIONS(XX) XX(plain) XX(versioned) XX(shared) XX(weak)
+#define FUNCTIONS(XX) XX(plain) XX(versioned) XX(shared) XX(weak) XX(own)
 
 #define HOOK(name)                                                   \
 	static unsigned name##_hits;                                 \
@@ -362,6 +362,34 @@ static void test_churn(void **state)
 		pthread_join(thread[i], NULL);
 }
 
+/* What an object defines and calls itself is left alone, unless the library exports
+ * a function of that name: then the linker would have put it there. */
+static void test_own(void **state)
+{
+	static _Atomic uintptr_t exported_next;
+	static const struct pyro_hooked exported = {
+		"exported", (void (*)(void))own_hook, &exported_next};
+	struct caller c;
+
+	(void)state;
+	make_library("own.so",
+		     "int own(int n) { return n + 1; }"
+		     "int exported(int n) { return n + 1; }"
+		     "int (*variable)(int) = own;"
+		     "int caller(int n) { return own(n) + exported(n); }"
+		     "int through(int n) { return variable(n) + 2; }",
+		     "-Wl,-z,now");
+	c = open_caller("own.so", RTLD_NOW);
+	pyro_bind_refresh();
+	assert_int_equal(seen(&c, &own_hits, 4), 0);
+	exported_next = (uintptr_t)dlsym(c.handle, "exported");
+	pyro_bind_add(&exported, 1, NULL);
+	dlclose(open_caller("now.so", RTLD_NOW).handle);
+	pyro_bind_refresh();
+	assert_int_equal(seen(&c, &own_hits, 4), 1);
+	dlclose(c.handle);
+}
+
 /* A weak function that nobody defines stays one. */
 static void test_undefined(void **state)
 {
@@ -391,6 +419,7 @@ int main(void)
 		cmocka_unit_test(test_versions),
 		cmocka_unit_test(test_two_providers),
 		cmocka_unit_test(test_churn),
+		cmocka_unit_test(test_own),
 		cmocka_unit_test(test_undefined),
 	};
 

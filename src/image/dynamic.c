@@ -254,7 +254,8 @@ static void take_reloc(struct pyro_dynamic *d, const Elf64_Rel *reloc,
 	slot.name = name_of(d, &symbol, &slot.hash);
 	slot.at = (_Atomic uintptr_t *)at;
 	slot.call = type == RELOC_CALL;
-	slot.defined = symbol.st_shndx != SHN_UNDEF;
+	slot.defined =
+		symbol.st_shndx == SHN_UNDEF ? 0 : d->bias + symbol.st_value;
 	if (slot.name && at % sizeof(*slot.at) == 0)
 		fn(arg, &slot);
 }

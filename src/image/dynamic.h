@@ -50,7 +50,7 @@ struct pyro_slot {
 	uint32_t hash;
 	_Atomic uintptr_t *at; /* aligned; not looked at yet */
 	bool call;             /* of a PLT: resolved at first use, perhaps */
-	bool defined;          /* by the object itself */
+	uintptr_t defined;     /* by the object itself, there; 0: not */
 };
 
 /* Call fn for each slot of a function whose name has at most 63 bytes. */

@@ -51,6 +51,7 @@ struct pyro_bind_counts pyro_bind_counts(const char *name)
 struct hook {
 	const struct pyro_hooked *hooked;
 	struct hook *also; /* another one of that name, or NULL */
+	bool exported;     /* the library exports the name, too */
 	bool follows;      /* forwards to what the loaded objects define */
 	bool next_defined; /* in this walk, what it forwards to */
 };
@@ -127,7 +128,8 @@ void pyro_bind_add(const struct pyro_hooked *table, size_t count,
 		struct hook *hook = &hooks[hook_count++];
 
 		hook->hooked = &table[i];
-		hook->follows = !rule && atomic_load(table[i].next) == 0;
+		hook->exported = atomic_load(table[i].next) != 0;
+		hook->follows = !rule && !hook->exported;
 		add_name(hook);
 	}
 }
@@ -228,7 +230,7 @@ static bool replace(struct walk *w, const struct pyro_slot *slot,
 static bool is_lazy(const struct walk *w, const struct pyro_slot *slot,
 		    uintptr_t value)
 {
-	return slot->call && !slot->defined &&
+	return slot->call && slot->defined != value &&
 	       pyro_dynamic_is_code(&w->dynamic, value);
 }
 
@@ -243,6 +245,13 @@ static bool will_be(const struct walk *w, const struct name *n,
 	       !(w->began_with ? n->versions : n->several);
 }
 
+/* An allocator's call of what it defines itself. */
+static bool is_inside(const struct walk *w, const struct pyro_slot *slot,
+		      uintptr_t next)
+{
+	return slot->defined && pyro_dynamic_contains(&w->dynamic, next);
+}
+
 /* Does the slot hold one of the name's hooks, or does it now? */
 static bool is_bound(struct walk *w, struct name *n,
 		     const struct pyro_slot *slot, uintptr_t value)
@@ -253,7 +262,7 @@ static bool is_bound(struct walk *w, struct name *n,
 	for (struct hook *hook = n->hook; hook; hook = hook->also) {
 		uintptr_t next = atomic_load(hook->hooked->next);
 
-		if (next &&
+		if (next && (hook->exported || !is_inside(w, slot, next)) &&
 		    (value == next || will_be(w, n, slot, value, next)) &&
 		    replace(w, slot, value, (uintptr_t)hook->hooked->hook)) {
 			n->counts.patched++;

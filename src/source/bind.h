@@ -37,8 +37,9 @@ struct pyro_hooked {
 typedef void pyro_bind_rule_fn(void);
 
 /* From the constructor, or before the collector runs. Borrows the table for
- * ever. Without a rule, a hook whose next is 0, because the library does not
- * export that name, forwards to the first definition there is. */
+ * ever. A hook whose next is 0 is one that the library does not export: without a
+ * rule it forwards to the first definition there is, and an object's calls of its
+ * own definition are left alone - what an allocator does inside is one call. */
 void pyro_bind_add(const struct pyro_hooked *table, size_t count,
 		   pyro_bind_rule_fn *rule);
 
