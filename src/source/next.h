@@ -48,8 +48,8 @@
 /* The next definition behind ours in the order of lookup; else the first that
  * is not ours. 0: there is none. Keeps errno. */
 uintptr_t pyro_next_find(const char *name);
-/* Of all of a table, and put it to use. From the constructor: later, dlsym could
- * wait for a dlopen whose constructors wait for the caller. */
+/* Of all of a table, and put it to use. From the constructor: later, a look at the
+ * loaded objects could wait for one that waits for the caller. */
 void pyro_next_resolve(const struct pyro_hooked *table, size_t count);
 
 /* Found once; two threads may both look, and find the same. */

@@ -191,4 +191,44 @@ for way in linked libc_first indirect opened preloaded; do
 		is "$way, $name: calls seen" "3 3 3 3 3" "$(cat out)"
 	done
 done
+
+## A program that interposes a function itself, and forwards to the next: to us.
+cat >interposer.c <<'EOF2'
+#include <dlfcn.h>
+#include <stdio.h>
+#include <time.h>
+#include <unistd.h>
+
+#include <pyroscope/pyroscope.h>
+
+ssize_t read(int fd, void *to, size_t n)
+{
+	ssize_t (*next)(int, void *, size_t) = NULL;
+
+	*(void **)&next = dlsym(RTLD_NEXT, "read");
+	return next(fd, to, n);
+}
+
+int main(void)
+{
+	const char *error = dlerror();
+	char byte;
+	int fd[2];
+
+	pyroscope_load("");
+	while (pyroscope_flush(0) != 0)
+		;
+	if (pipe(fd) != 0 || write(fd[1], "x", 1) != 1)
+		return 1;
+
+	ssize_t got = read(fd[0], &byte, 1);
+
+	printf("%s %d\n", error ? error : "no error", (int)got);
+	return 0;
+}
+EOF2
+"${cc[@]}" interposer.c -o interposer "${flags[@]}" -lpyroscope
+run linked ./interposer
+succeeded "a program that interposes read()"
+is "a program that interposes read(): reads" "no error 1" "$(cat out)"
 finish
