@@ -408,8 +408,9 @@ struct pyroscope_stats {
 	 * it is preloaded, the dynamic linker makes them lead to it. Where a
 	 * library of the program links it, or the running program opens it,
 	 * they are redirected. References to an older version of a function, or
-	 * to another object's function of that name, are left alone. In
-	 * libpyroscope.a, where the linker does all that, they are 0. */
+	 * to another object's function of that name, are left alone; those
+	 * that were never used may be in none of the numbers. In libpyroscope.a,
+	 * where the linker does all that, they are 0. */
 	uint64_t calls_seen;
 	uint64_t calls_redirected;
 	uint64_t calls_unseen;

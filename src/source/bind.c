@@ -234,14 +234,19 @@ static bool is_lazy(const struct walk *w, const struct pyro_slot *slot,
 	       pyro_dynamic_is_code(&w->dynamic, value);
 }
 
-/* It may be resolved ahead of time if it can mean one thing only: what the program
- * began with sees the first definition, of whatever version if there is but one;
- * objects that were opened have scopes of their own. */
-static bool will_be(const struct walk *w, const struct name *n,
-		    const struct pyro_slot *slot, uintptr_t value,
+/* A first call will lead to us without more ado. */
+static bool leads_to_us(const struct walk *w, const struct name *n)
+{
+	return w->began_with && n->first.mode == PYRO_BIND_SYMBOLS;
+}
+
+/* A lazy slot may be resolved ahead of time if it can mean one thing only: what
+ * the program began with sees the first definition, of whatever version if there
+ * is but one; objects that were opened have scopes of their own. */
+static bool will_be(const struct walk *w, const struct name *n, bool lazy,
 		    uintptr_t next)
 {
-	return n->first.function == next && is_lazy(w, slot, value) &&
+	return lazy && n->first.function == next && !leads_to_us(w, n) &&
 	       !(w->began_with ? n->versions : n->several);
 }
 
@@ -252,22 +257,28 @@ static bool is_inside(const struct walk *w, const struct pyro_slot *slot,
 	return slot->defined && pyro_dynamic_contains(&w->dynamic, next);
 }
 
-/* Does the slot hold one of the name's hooks, or does it now? */
-static bool is_bound(struct walk *w, struct name *n,
-		     const struct pyro_slot *slot, uintptr_t value)
+static bool holds_hook(const struct name *n, uintptr_t value)
 {
-	for (struct hook *hook = n->hook; hook; hook = hook->also)
+	for (const struct hook *hook = n->hook; hook; hook = hook->also)
 		if (value == (uintptr_t)hook->hooked->hook)
 			return true;
-	for (struct hook *hook = n->hook; hook; hook = hook->also) {
+	return false;
+}
+
+/* Put the hook in that forwards to what the slot holds. Sets *used if there is one
+ * that forwards at all. */
+static bool put_hook(struct walk *w, const struct name *n,
+		     const struct pyro_slot *slot, uintptr_t value, bool lazy,
+		     bool *used)
+{
+	for (const struct hook *hook = n->hook; hook; hook = hook->also) {
 		uintptr_t next = atomic_load(hook->hooked->next);
 
+		*used |= next != 0;
 		if (next && (hook->exported || !is_inside(w, slot, next)) &&
-		    (value == next || will_be(w, n, slot, value, next)) &&
-		    replace(w, slot, value, (uintptr_t)hook->hooked->hook)) {
-			n->counts.patched++;
+		    (value == next || will_be(w, n, lazy, next)) &&
+		    replace(w, slot, value, (uintptr_t)hook->hooked->hook))
 			return true;
-		}
 	}
 	return false;
 }
@@ -276,22 +287,28 @@ static void see_slot(void *arg, const struct pyro_slot *slot)
 {
 	struct walk *w = arg;
 	struct name *n = find_name(slot->name, slot->hash);
+	bool used = false;
 
 	if (!n || !pyro_dynamic_can_change(&w->dynamic, slot))
 		return;
 
 	uintptr_t value = atomic_load(slot->at);
+	bool lazy = is_lazy(w, slot, value);
 
-	if (is_bound(w, n, slot, value)) {
+	if (holds_hook(n, value)) {
 		n->counts.bound++;
-		return;
+	} else if (put_hook(w, n, slot, value, lazy, &used)) {
+		n->counts.bound++;
+		n->counts.patched++;
+	} else if (lazy) {
+		w->lazy |= used && !leads_to_us(w, n);
+	} else if (used) {
+		n->counts.elsewhere++;
+		/* The link editor's value: not relocated yet. */
+		w->unsettled |= w->dynamic.bias &&
+				pyro_dynamic_is_code(&w->dynamic,
+						     w->dynamic.bias + value);
 	}
-	n->counts.elsewhere++;
-	w->lazy |= is_lazy(w, slot, value);
-	/* The link editor's value: not relocated yet. */
-	if (w->dynamic.bias &&
-	    pyro_dynamic_is_code(&w->dynamic, w->dynamic.bias + value))
-		w->unsettled = true;
 }
 
 static int change_slots(struct dl_phdr_info *info, size_t size, void *arg)

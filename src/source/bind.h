@@ -67,7 +67,8 @@ struct pyro_bind_definition pyro_bind_definition(const char *name);
 /* As of the last refresh. Any thread. */
 enum pyro_bind_mode pyro_bind_mode(const char *name);
 
-/* Slots of hooked names, as of the last refresh, without the library's own. */
+/* Slots of hooked names, as of the last refresh, without the library's own and
+ * those that no call has resolved yet. */
 struct pyro_bind_counts {
 	uint64_t bound;     /* that hold the hook */
 	uint64_t patched;   /* of these, that were changed, ever */
