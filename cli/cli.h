@@ -21,6 +21,7 @@ enum pyro_exit {
 
 /* Each runs one verb; argv[0] is the verb. Returns the exit code. */
 typedef int pyro_command_fn(int argc, char **argv);
+pyro_command_fn pyro_diff_main;
 pyro_command_fn pyro_exec_main;
 pyro_command_fn pyro_record_main;
 pyro_command_fn pyro_top_main;

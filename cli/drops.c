@@ -19,6 +19,7 @@
 
 #include "base/os.h"
 #include "cli/file.h"
+#include "cli/types.h"
 #include "profile/merge.h"
 
 #define REMOVE_TRIES 20
@@ -52,46 +53,68 @@ int pyro_drops_make(char path[PATH_MAX])
 	return make_in("/tmp", path);
 }
 
-/* A session of the library: a process has another after each exec. */
-struct session {
-	uint64_t pid, began;
-	bool open; /* its last window is missing */
+enum kind {
+	DROP_OPEN, /* the last window of this session is missing */
+	DROP_CPU,
+	DROP_HEAP
+};
+
+/* A file. Those of one pid and began are a session of the library: a process
+ * has another after each exec. */
+struct drop {
+	uint64_t pid, began, number;
+	enum kind kind;
 };
 
 struct collector {
 	int dir;
-	struct pyro_profile *profile;
+	struct pyro_profile *cpu, *heap;
 	struct pyro_drops *drops;
-	struct session *session;
+	struct drop *drop;
 	size_t count, cap;
 	int error;
 };
 
-static bool ends_with(const char *s, const char *end)
+static void drop_name(const struct drop *drop, char *to, size_t cap)
 {
-	size_t len = strlen(s), end_len = strlen(end);
-
-	return len > end_len && strcmp(s + len - end_len, end) == 0;
+	if (drop->kind == DROP_OPEN)
+		snprintf(to, cap, "%" PRIu64 "-%" PRIu64 ".open", drop->pid,
+			 drop->began);
+	else
+		snprintf(to, cap, "%" PRIu64 "-%" PRIu64 "-%" PRIu64 "%s.pb.gz",
+			 drop->pid, drop->began, drop->number,
+			 drop->kind == DROP_HEAP ? ".heap" : "");
 }
 
-static bool parse_name(const char *name, struct session *session)
+/* Only names that the library writes: what is read is opened by drop_name(). */
+static bool parse_name(const char *name, struct drop *drop)
 {
-	return *name >= '0' && *name <= '9' &&
-	       sscanf(name, "%20" SCNu64 "-%20" SCNu64, &session->pid,
-		      &session->began) == 2;
+	char same[96];
+
+	*drop = (struct drop){0};
+	if (sscanf(name, "%20" SCNu64 "-%20" SCNu64 "-%20" SCNu64, &drop->pid,
+		   &drop->began, &drop->number) < 2)
+		return false;
+	for (int kind = DROP_OPEN; kind <= DROP_HEAP; kind++) {
+		drop->kind = (enum kind)kind;
+		drop_name(drop, same, sizeof(same));
+		if (strcmp(same, name) == 0)
+			return true;
+	}
+	return false;
 }
 
-static void note(struct collector *c, const struct session *session)
+static void note(struct collector *c, const struct drop *drop)
 {
-	struct session *grown = pyro_array_grow(c->session, &c->cap,
-						c->count + 1, sizeof(*grown));
+	struct drop *grown =
+		pyro_array_grow(c->drop, &c->cap, c->count + 1, sizeof(*grown));
 
 	if (!grown) {
 		c->error = -ENOMEM;
 		return;
 	}
-	c->session = grown;
-	grown[c->count++] = *session;
+	c->drop = grown;
+	grown[c->count++] = *drop;
 }
 
 /* When a process was started, in CLOCK_BOOTTIME; UINT64_MAX when it ended. */
@@ -122,36 +145,47 @@ static uint64_t started_ns(uint64_t pid)
 
 /* Is the process that began this session still there? One that was given its
  * number later started later. */
-static bool runs(const struct session *session)
+static bool runs(const struct drop *drop)
 {
 	uint64_t asleep =
 		pyro_clock_ns(CLOCK_BOOTTIME) - pyro_clock_ns(CLOCK_MONOTONIC);
 
-	return started_ns(session->pid) <= session->began + asleep;
+	return started_ns(drop->pid) <= drop->began + asleep;
 }
 
-static int by_process(const void *x, const void *y)
+static int order(uint64_t a, uint64_t b)
 {
-	const struct session *a = x, *b = y;
+	return (a > b) - (a < b);
+}
+
+static int by_session(const void *x, const void *y)
+{
+	const struct drop *a = x, *b = y;
 
 	if (a->pid != b->pid)
-		return a->pid > b->pid ? 1 : -1;
-	return (a->began > b->began) - (a->began < b->began);
+		return order(a->pid, b->pid);
+	if (a->began != b->began)
+		return order(a->began, b->began);
+	if (a->kind != b->kind)
+		return order(a->kind, b->kind);
+	return order(a->number, b->number);
 }
 
 static void count_processes(struct collector *c)
 {
-	if (c->count)
-		qsort(c->session, c->count, sizeof(*c->session), by_process);
 	for (size_t i = 0; i < c->count; i++) {
-		const struct session *s = &c->session[i];
-		bool newest = i + 1 == c->count || s[1].pid != s->pid;
+		const struct drop *drop = &c->drop[i];
+		size_t next = i + 1;
 
-		c->drops->processes += newest;
-		if (!s->open)
+		c->drops->processes += i == 0 || drop[-1].pid != drop->pid;
+		if (drop->kind != DROP_OPEN)
 			continue;
+		while (next < c->count && drop->began == c->drop[next].began &&
+		       drop->pid == c->drop[next].pid)
+			next++;
 		/* Followed by another: it ended by exec. */
-		if ((newest || s[1].began == s->began) && runs(s))
+		if ((next == c->count || c->drop[next].pid != drop->pid) &&
+		    runs(drop))
 			c->drops->running++;
 		else
 			c->drops->cut++;
@@ -159,7 +193,8 @@ static void count_processes(struct collector *c)
 }
 
 /* "truncated_gap" and so on. */
-static void add_stop(struct pyro_drops *drops, const char *key, uint64_t count)
+static void add_stop(struct pyro_drop_sums *sums, const char *key,
+		     uint64_t count)
 {
 	static const char prefix[] = "truncated_";
 
@@ -167,62 +202,86 @@ static void add_stop(struct pyro_drops *drops, const char *key, uint64_t count)
 		return;
 	for (int i = 0; i < PYRO_STOP_COUNT; i++)
 		if (strcmp(key + sizeof(prefix) - 1, pyro_stop_name(i)) == 0)
-			drops->stops[i] += count;
+			sums->stops[i] += count;
 }
 
-static void add_unsampled(struct pyro_drops *drops, int64_t ns)
+static void add_unsampled(struct pyro_drop_sums *sums, int64_t ns)
 {
-	if (__builtin_add_overflow(drops->unsampled_ns, ns,
-				   &drops->unsampled_ns))
-		drops->unsampled_ns = INT64_MAX;
+	if (__builtin_add_overflow(sums->unsampled_ns, ns, &sums->unsampled_ns))
+		sums->unsampled_ns = INT64_MAX;
 }
 
 /* Add the numbers of one comment, "pyroscope: key=value ...". */
-static void add_comment(struct pyro_drops *drops, const char *comment)
+static void add_comment(struct pyro_drop_sums *sums, const char *comment)
 {
 	char key[32];
 	long long value;
-	int used;
+	int used = 0;
 
 	if (strncmp(comment, COMMENT_PREFIX, strlen(COMMENT_PREFIX)) != 0)
 		return;
 	comment += strlen(COMMENT_PREFIX);
+	/* Behind a word that says what is counted: "heap samples=3". */
+	if (sscanf(comment, " heap%n", &used) == 0 && used)
+		comment += used;
 	while (sscanf(comment, " %31[a-z_]=%lld%n", key, &value, &used) == 2) {
 		uint64_t count = value > 0 ? (uint64_t)value : 0;
 
 		comment += used;
 		if (strcmp(key, "samples") == 0)
-			drops->samples += count;
+			sums->samples += count;
 		else if (strcmp(key, "lost") == 0)
-			drops->lost += count;
+			sums->lost += count;
 		else if (strcmp(key, "truncated") == 0)
-			drops->truncated += count;
+			sums->truncated += count;
 		else if (strcmp(key, "threads_unarmed") == 0)
-			drops->threads_unarmed += count;
+			sums->threads_unarmed += count;
 		else if (strcmp(key, "unsampled_ns") == 0)
-			add_unsampled(drops, value);
+			add_unsampled(sums, value);
 		else
-			add_stop(drops, key, count);
+			add_stop(sums, key, count);
 	}
 }
 
-static void collect_profile(struct collector *c, const char *name)
+/* What is in use is a state: only its last report counts, and none of a program
+ * that its process has left by exec. */
+static int merge_heap(struct collector *c, const struct pyro_profile *window,
+		      const struct drop *drop)
 {
+	const struct drop *next = drop + 1, *end = c->drop + c->count;
+	bool last = next == end || next->pid != drop->pid;
+	int64_t factor[PYRO_PROFILE_TYPES_MAX];
+
+	for (size_t i = 0; i < window->type_count; i++)
+		factor[i] = last || !pyro_type_is_inuse(window, i);
+	return pyro_profile_merge_scaled(c->heap, window, factor);
+}
+
+static void collect_profile(struct collector *c, const struct drop *drop)
+{
+	bool heap = drop->kind == DROP_HEAP;
+	struct pyro_drop_sums *sums = heap ? &c->drops->heap : &c->drops->cpu;
 	struct pyro_profile *window = NULL;
+	char name[96];
+
+	if (drop->kind == DROP_OPEN || !(heap ? c->heap : c->cpu))
+		return;
+	drop_name(drop, name, sizeof(name));
+
 	int err = pyro_file_read(c->dir, name, &window);
 
 	if (!err)
-		err = pyro_profile_merge(c->profile, window);
+		err = heap ? merge_heap(c, window, drop)
+			   : pyro_profile_merge(c->cpu, window);
 	if (err == -ENOMEM) {
 		c->error = err;
 	} else if (err) {
 		c->drops->unreadable++;
 	} else {
-		c->drops->files++;
+		sums->files++;
 		for (size_t i = 0; i < window->comments_count; i++)
-			add_comment(
-				c->drops,
-				pyro_profile_text(window, window->comments[i]));
+			add_comment(sums, pyro_profile_text(
+						  window, window->comments[i]));
 	}
 	pyro_profile_free(window);
 }
@@ -252,22 +311,20 @@ static void collect_log(struct collector *c)
 	fclose(file);
 }
 
-static void collect_entry(struct collector *c, const char *name)
+static void list(struct collector *c, DIR *dir)
 {
-	struct session session;
+	struct dirent *entry;
+	struct drop drop;
 
-	if (!parse_name(name, &session))
-		return;
-	session.open = ends_with(name, ".open");
-	if (ends_with(name, ".pb.gz"))
-		collect_profile(c, name);
-	else if (!session.open)
-		return;
-	note(c, &session);
+	while (!c->error && (entry = readdir(dir)))
+		if (parse_name(entry->d_name, &drop))
+			note(c, &drop);
+	if (c->count)
+		qsort(c->drop, c->count, sizeof(*c->drop), by_session);
 }
 
-int pyro_drops_collect(const char *path, struct pyro_profile *profile,
-		       struct pyro_drops *drops)
+int pyro_drops_collect(const char *path, struct pyro_profile *cpu,
+		       struct pyro_profile *heap, struct pyro_drops *drops)
 {
 	DIR *dir = opendir(path);
 
@@ -276,14 +333,14 @@ int pyro_drops_collect(const char *path, struct pyro_profile *profile,
 		return -errno;
 
 	struct collector c = {
-		.dir = dirfd(dir), .profile = profile, .drops = drops};
-	struct dirent *entry;
+		.dir = dirfd(dir), .cpu = cpu, .heap = heap, .drops = drops};
 
-	while (!c.error && (entry = readdir(dir)))
-		collect_entry(&c, entry->d_name);
+	list(&c, dir);
+	for (size_t i = 0; !c.error && i < c.count; i++)
+		collect_profile(&c, &c.drop[i]);
 	count_processes(&c);
 	collect_log(&c);
-	pyro_pages_free(c.session, c.cap * sizeof(*c.session));
+	pyro_pages_free(c.drop, c.cap * sizeof(*c.drop));
 	closedir(dir);
 	return c.error;
 }

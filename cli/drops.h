@@ -3,13 +3,15 @@
  *
  * The library writes there, for each session of each process:
  *
- *     <pid>-<began>-<n>.pb.gz   a window's profile, renamed when complete
- *     <pid>-<began>.open        empty, there while a window has samples that
- *                               are in no file
- *     log                       lines for the user
+ *     <pid>-<began>-<n>.pb.gz        a window's profile of CPU time, renamed
+ *                                    when complete
+ *     <pid>-<began>-<n>.heap.pb.gz   a window's profile of the heap, too
+ *     <pid>-<began>.open             empty, there while a window has samples
+ *                                    that are in no file
+ *     log                            lines for the user
  *
- * began is CLOCK_MONOTONIC in nanoseconds. What is killed, _exit'ed or exec'd
- * leaves its .open file. */
+ * began is CLOCK_MONOTONIC in nanoseconds, n rises. What is killed, _exit'ed or
+ * exec'd leaves its .open file. */
 #ifndef PYRO_CLI_DROPS_H
 #define PYRO_CLI_DROPS_H
 
@@ -20,14 +22,18 @@
 
 #define PYRO_DROPS_LOG_MAX 400
 
-struct pyro_drops {
-	/* Sums over the files. */
+/* Sums over the files of one kind. */
+struct pyro_drop_sums {
+	size_t files; /* read */
 	uint64_t samples, lost, truncated, threads_unarmed;
 	uint64_t stops[PYRO_STOP_COUNT]; /* of the truncated: why */
 	int64_t unsampled_ns;
+};
+
+struct pyro_drops {
+	struct pyro_drop_sums cpu, heap;
 	/* Counts. */
-	size_t files;      /* read */
-	size_t unreadable; /* broken, or not profiles of CPU time */
+	size_t unreadable; /* broken, or not profiles of their kind */
 	size_t processes;  /* that dropped anything */
 	size_t running;    /* go on after the program's end, with samples */
 	size_t cut;        /* ended without their last window */
@@ -38,10 +44,12 @@ struct pyro_drops {
 /* Make the folder, for this user alone, below $TMPDIR or /tmp. 0 or -errno. */
 int pyro_drops_make(char path[PATH_MAX]);
 
-/* Merge all that was dropped into profile. Hostile and half files are skipped
- * and counted. 0 or -errno. */
-int pyro_drops_collect(const char *path, struct pyro_profile *profile,
-		       struct pyro_drops *drops);
+/* Merge all that was dropped into cpu and heap, of which one may be NULL: not
+ * wanted. What was allocated is summed; in use is what each process's last
+ * window of the heap says, none if the process executed another program since.
+ * Hostile and half files are skipped and counted. 0 or -errno. */
+int pyro_drops_collect(const char *path, struct pyro_profile *cpu,
+		       struct pyro_profile *heap, struct pyro_drops *drops);
 
 /* Remove the folder and all in it, also while processes still write there. */
 void pyro_drops_remove(const char *path);

@@ -12,7 +12,10 @@
 #include <unistd.h>
 
 #include "base/os.h"
+#include "cli/cli.h"
+#include "encode/gzip.h"
 #include "encode/pprof.h"
+#include "profile/merge.h"
 
 #define FILE_MAX ((size_t)256 << 20)
 #define CHUNK ((size_t)64 << 10)
@@ -77,6 +80,53 @@ int pyro_file_read(int dir, const char *path, struct pyro_profile **out)
 	pyro_buf_free(&buf);
 	close(fd);
 	return err;
+}
+
+struct pyro_profile *pyro_file_read_all(char **paths)
+{
+	struct pyro_profile *sum = NULL;
+
+	for (; *paths; paths++) {
+		struct pyro_profile *next = NULL;
+		int err = pyro_file_read(AT_FDCWD, *paths, &next);
+
+		if (err) {
+			pyro_say("%s: %s", *paths, pyro_file_error(err));
+			goto fail;
+		}
+		if (!sum) {
+			sum = next;
+			continue;
+		}
+		err = pyro_profile_merge(sum, next);
+		pyro_profile_free(next);
+		if (err) {
+			pyro_say("%s: %s", *paths,
+				 err == -EINVAL
+					 ? "other kinds of values than the "
+					   "files before"
+					 : strerror(-err));
+			goto fail;
+		}
+	}
+	return sum;
+fail:
+	pyro_profile_free(sum);
+	return NULL;
+}
+
+size_t pyro_file_stem(const char *path)
+{
+	static const char *const ends[] = {".pb.gz", ".pprof", ".gz", ".pb"};
+	size_t len = strlen(path);
+
+	for (size_t i = 0; i < PYRO_COUNT_OF(ends); i++) {
+		size_t end = strlen(ends[i]);
+
+		if (len > end && strcmp(path + len - end, ends[i]) == 0)
+			return len - end;
+	}
+	return len;
 }
 
 const char *pyro_file_error(int err)
@@ -155,5 +205,23 @@ int pyro_output_write(struct pyro_output *output, const void *data, size_t len)
 	if (close(output->fd) < 0 && !err)
 		err = -errno;
 	output->fd = -1;
+	return err;
+}
+
+int pyro_output_write_profile(struct pyro_output *output,
+			      const struct pyro_profile *profile,
+			      size_t *trimmed)
+{
+	struct pyro_buf raw = {0}, packed = {0};
+	int err = pyro_profile_error(profile);
+
+	if (!err)
+		err = pyro_pprof_write_limited(profile, &raw, trimmed);
+	if (!err)
+		err = pyro_gzip(raw.data, raw.len, &packed);
+	if (!err)
+		err = pyro_output_write(output, packed.data, packed.len);
+	pyro_buf_free(&raw);
+	pyro_buf_free(&packed);
 	return err;
 }

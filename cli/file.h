@@ -11,6 +11,13 @@
  * 0 or -errno. */
 int pyro_file_read(int dir, const char *path, struct pyro_profile **out);
 
+/* The sum of the profiles in the files of a list up to NULL; returns owned, NULL
+ * after a message. */
+struct pyro_profile *pyro_file_read_all(char **paths);
+
+/* Length of a profile's path without its ending, such as ".pb.gz". */
+size_t pyro_file_stem(const char *path);
+
 /* What to tell of such an error. Static. */
 const char *pyro_file_error(int err);
 
@@ -27,5 +34,10 @@ struct pyro_output {
 int pyro_output_open(struct pyro_output *output, const char *path);
 /* Write all, and close. 0 or -errno; then nothing was changed. */
 int pyro_output_write(struct pyro_output *output, const void *data, size_t len);
+/* The same of a profile as pprof, within the limits of servers. Sets *trimmed to
+ * how many samples were summed up for that, unless NULL. */
+int pyro_output_write_profile(struct pyro_output *output,
+			      const struct pyro_profile *profile,
+			      size_t *trimmed);
 
 #endif

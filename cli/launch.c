@@ -7,12 +7,17 @@
 
 #include <errno.h>
 #include <getopt.h>
+#include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
+#include "cli/types.h"
+
 #define RATE_MAX 1000
 #define NAME_MAX_BYTES 255
+#define INTERVAL_MAX (UINT32_C(1) << 30)
+#define AGE_MAX_S (INT64_C(100) * 365 * 86400)
 
 static const char exec_help[] =
 	"  pyro exec -- ./app args\n"
@@ -23,6 +28,11 @@ static const char exec_help[] =
 	"a\n"
 	"Pyroscope server every 15 seconds. Fit for a container's ENTRYPOINT.\n"
 	"\n"
+	"  -t TYPES         one or more, by commas, of cpu, heap, "
+	"alloc_objects,\n"
+	"                   alloc_space, inuse_objects, inuse_space; heap is "
+	"the\n"
+	"                   latter four. Default: cpu,heap\n"
 	"  --server URL     default: PYROSCOPE_SERVER_ADDRESS, else\n"
 	"                   http://127.0.0.1:4040\n"
 	"  --name NAME      service name; default: the executable's name\n"
@@ -34,6 +44,10 @@ static const char exec_help[] =
 	"  --demangle HOW   simplified: C++ and Rust names without parameters; "
 	"full;\n"
 	"                   none. Default: simplified\n"
+	"  --heap-interval BYTES\n"
+	"                   one sample for so many allocated; 512k, 1m; "
+	"default "
+	"512k\n"
 	"  --log-file FILE  append the library's messages; default: none are "
 	"kept\n"
 	"  --no-children    do not profile the programs that this one starts\n";
@@ -41,13 +55,28 @@ static const char exec_help[] =
 static const char record_help[] =
 	"  pyro record -- ./app args\n"
 	"  pyro record -o slow.pb.gz --rate 1000 -- make -j8\n"
+	"  pyro record -t heap -o heap.pb.gz -- ./app\n"
+	"  pyro record --leaks -- ./app\n"
 	"\n"
 	"Runs the program and all that it starts, and writes one pprof profile "
 	"of\n"
-	"their CPU time. Exit code, streams and signals are the program's "
-	"own.\n"
+	"their CPU time, or of their heap: what was allocated, and what was in "
+	"use at\n"
+	"exit. Exit code, streams and signals are the program's own.\n"
 	"\n"
 	"  -o FILE          default: pyro.pb.gz\n"
+	"  -t TYPES         one or more, by commas, of cpu, heap, "
+	"alloc_objects,\n"
+	"                   alloc_space, inuse_objects, inuse_space; heap is "
+	"the\n"
+	"                   latter four. Default: cpu. With cpu and heap, the "
+	"heap\n"
+	"                   is written beside FILE: x.pb.gz, x.heap.pb.gz\n"
+	"  --leaks[=AGE]    -t heap, but only what was in use at exit and at "
+	"least so\n"
+	"                   old: 10s, 2m, 1h, 0 for all; rounded down to a "
+	"power of\n"
+	"                   two seconds. Default: 8s, or half the run if less\n"
 	"  --rate HZ        samples a second of CPU time, 1 to 1000; default "
 	"100\n"
 	"  --symbols HOW    names; lines: source lines and inlined functions, "
@@ -57,6 +86,10 @@ static const char record_help[] =
 	"full;\n"
 	"                   none. Default: simplified\n"
 	"  --name NAME      service name; default: the executable's name\n"
+	"  --heap-interval BYTES\n"
+	"                   one sample for so many allocated; 512k, 1m; "
+	"default "
+	"512k\n"
 	"  --log-file FILE  append the library's messages; default: shown at "
 	"the\n"
 	"                   end\n"
@@ -70,6 +103,8 @@ enum {
 	OPT_SYMBOLS,
 	OPT_DEMANGLE,
 	OPT_LOG,
+	OPT_INTERVAL,
+	OPT_LEAKS,
 	OPT_ALONE
 };
 
@@ -79,6 +114,8 @@ static const struct option exec_options[] = {
 	{"rate", required_argument, NULL, OPT_RATE},
 	{"symbols", required_argument, NULL, OPT_SYMBOLS},
 	{"demangle", required_argument, NULL, OPT_DEMANGLE},
+	{"types", required_argument, NULL, 't'},
+	{"heap-interval", required_argument, NULL, OPT_INTERVAL},
 	{"log-file", required_argument, NULL, OPT_LOG},
 	{"no-children", no_argument, NULL, OPT_ALONE},
 	{"help", no_argument, NULL, 'h'},
@@ -87,10 +124,13 @@ static const struct option exec_options[] = {
 
 static const struct option record_options[] = {
 	{"output", required_argument, NULL, 'o'},
+	{"leaks", optional_argument, NULL, OPT_LEAKS},
 	{"name", required_argument, NULL, OPT_NAME},
 	{"rate", required_argument, NULL, OPT_RATE},
 	{"symbols", required_argument, NULL, OPT_SYMBOLS},
 	{"demangle", required_argument, NULL, OPT_DEMANGLE},
+	{"types", required_argument, NULL, 't'},
+	{"heap-interval", required_argument, NULL, OPT_INTERVAL},
 	{"log-file", required_argument, NULL, OPT_LOG},
 	{"no-children", no_argument, NULL, OPT_ALONE},
 	{"quiet", no_argument, NULL, 'q'},
@@ -120,6 +160,75 @@ static bool good_demangle(const char *text)
 {
 	return !strcmp(text, "simplified") || !strcmp(text, "full") ||
 	       !strcmp(text, "none");
+}
+
+/* "4096", "512k", "1m": bytes; 0 for anything else. */
+static uint32_t parse_bytes(const char *text)
+{
+	char *end;
+	unsigned long long value = strtoull(text, &end, 10);
+	unsigned int shift = *end == 'k' || *end == 'K'   ? 10
+			     : *end == 'm' || *end == 'M' ? 20
+			     : *end == 'g' || *end == 'G' ? 30
+							  : 0;
+
+	if (*text < '0' || *text > '9' || end[shift != 0] ||
+	    value > INTERVAL_MAX >> shift)
+		return 0;
+	return (uint32_t)(value << shift);
+}
+
+/* "10s", "500ms", "2m", "1h", "10": whole seconds; -1 for anything else. */
+static int64_t parse_age(const char *text)
+{
+	static const struct {
+		const char *unit;
+		int64_t ms;
+	} units[] = {{"", 1000},
+		     {"ms", 1},
+		     {"s", 1000},
+		     {"m", 60000},
+		     {"h", 3600000}};
+	char *end;
+	long long value = strtoll(text, &end, 10);
+
+	if (*text < '0' || *text > '9' || value > AGE_MAX_S)
+		return -1;
+	for (size_t i = 0; i < PYRO_COUNT_OF(units); i++)
+		if (strcmp(end, units[i].unit) == 0)
+			return value * units[i].ms / 1000;
+	return -1;
+}
+
+/* What is to be profiled: as said here, or in the environment as for exec. */
+static int check_types(char **argv, bool record, struct pyro_launch *launch)
+{
+	const char *variable =
+		record ? getenv("PYROSCOPE_PROFILE_TYPES") : NULL;
+	const char *text = launch->types_text;
+
+	if (launch->leaks && !text)
+		launch->types_text = text = "heap";
+	if (record && !text)
+		launch->types_text = text =
+			variable && *variable ? variable : "cpu";
+	if (!text)
+		return -1;
+	launch->types = pyro_types_parse(text);
+	if (!launch->types) {
+		pyro_say("%s: %s is a list of " PYRO_TYPES_TEXT ", not %s",
+			 argv[0],
+			 text == variable ? "PYROSCOPE_PROFILE_TYPES" : "-t",
+			 text);
+		return PYRO_EXIT_USAGE;
+	}
+	if (launch->leaks &&
+	    (launch->types & PYRO_TYPE_INUSE) != PYRO_TYPE_INUSE) {
+		pyro_say("%s: --leaks goes with -t heap, not -t %s", argv[0],
+			 text);
+		return PYRO_EXIT_USAGE;
+	}
+	return -1;
 }
 
 /* -1 when all is well, else the exit code. */
@@ -158,11 +267,11 @@ int pyro_launch_parse(int argc, char **argv, bool record,
 		      struct pyro_launch *launch)
 {
 	/* '+': stop at the program's name; ':': do not print. */
-	const char *shorts = record ? "+:ho:q" : "+:h";
+	const char *shorts = record ? "+:ho:qt:" : "+:ht:";
 	const struct option *longs = record ? record_options : exec_options;
 	int c;
 
-	*launch = (struct pyro_launch){.output = "pyro.pb.gz"};
+	*launch = (struct pyro_launch){.output = "pyro.pb.gz", .leaks_age = -1};
 	while ((c = getopt_long(argc, argv, shorts, longs, NULL)) != -1) {
 		switch (c) {
 		case OPT_SERVER:
@@ -183,6 +292,25 @@ int pyro_launch_parse(int argc, char **argv, bool record,
 		case OPT_LOG:
 			launch->log_file = optarg;
 			break;
+		case 't':
+			launch->types_text = optarg;
+			break;
+		case OPT_INTERVAL:
+			launch->heap_interval = parse_bytes(optarg);
+			if (launch->heap_interval)
+				break;
+			pyro_say("%s: --heap-interval is 1 to 1g bytes, not %s",
+				 argv[0], optarg);
+			return PYRO_EXIT_USAGE;
+		case OPT_LEAKS:
+			launch->leaks = true;
+			launch->leaks_age = optarg ? parse_age(optarg) : -1;
+			if (!optarg || launch->leaks_age >= 0)
+				break;
+			pyro_say("%s: --leaks takes an age as 10s or 2m, not "
+				 "%s",
+				 argv[0], optarg);
+			return PYRO_EXIT_USAGE;
 		case OPT_ALONE:
 			launch->no_children = true;
 			break;
@@ -200,7 +328,8 @@ int pyro_launch_parse(int argc, char **argv, bool record,
 		}
 	}
 	launch->argv = argv + optind;
-	return check(argv, launch);
+	c = check(argv, launch);
+	return c >= 0 ? c : check_types(argv, record, launch);
 }
 
 /* The library, which is installed or built near this executable. */
@@ -290,8 +419,10 @@ const char *pyro_launch_environment(const struct pyro_launch *launch,
 		       "a space or colon";
 
 	char *value = preload(library);
+	char interval[16];
 	int err = !value;
 
+	snprintf(interval, sizeof(interval), "%" PRIu32, launch->heap_interval);
 	/* LD_PRELOAD last: without it the others do nothing. */
 	err = err || set("PYROSCOPE_COMMAND", folder ? "record" : "exec");
 	err = err || set("PYROSCOPE_SERVER_ADDRESS", launch->server);
@@ -299,6 +430,10 @@ const char *pyro_launch_environment(const struct pyro_launch *launch,
 	err = err || set("PYROSCOPE_SAMPLE_RATE", launch->rate);
 	err = err || set("PYROSCOPE_SYMBOLS", launch->symbols);
 	err = err || set("PYROSCOPE_DEMANGLE", launch->demangle);
+	err = err || set("PYROSCOPE_PROFILE_TYPES", launch->types_text);
+	err = err || set("PYROSCOPE_HEAP_SAMPLING_INTERVAL_BYTES",
+			 launch->heap_interval ? interval : NULL);
+	err = err || set("PYROSCOPE_HEAP_AGES", launch->leaks ? "1" : NULL);
 	err = err || set("PYROSCOPE_OUTPUT_DIR", folder);
 	err = err || set_log(launch->log_file, folder);
 	err = err ||

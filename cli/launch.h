@@ -16,6 +16,11 @@ struct pyro_launch {
 	const char *demangle; /* checked: simplified, full or none */
 	const char *name;     /* checked: 1 to 255 bytes */
 	const char *log_file;
+	const char *types_text; /* checked: a list of types */
+	unsigned int types;     /* the same as bits; record: never 0 */
+	uint32_t heap_interval; /* bytes; 0: not given */
+	bool leaks;             /* record */
+	int64_t leaks_age;      /* seconds; -1: not given */
 	bool no_children;
 	bool quiet;  /* record */
 	char **argv; /* the program and its arguments, never empty */

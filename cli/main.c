@@ -10,9 +10,14 @@ static const char help[] =
 	"Continuous profiling for native programs.\n"
 	"\n"
 	"  pyro record -- ./app args    profile a run into pyro.pb.gz\n"
-	"  pyro top pyro.pb.gz          where its CPU time went, as a table\n"
+	"  pyro record -t heap -- ./app what it allocated, and did not free\n"
+	"  pyro record --leaks -- ./app what it never freed, with stacks\n"
+	"  pyro top pyro.pb.gz          where its CPU time or memory went: a "
+	"table\n"
 	"  pyro view pyro.pb.gz         the same as a flame graph, one HTML "
 	"file\n"
+	"  pyro diff a.pb.gz b.pb.gz    what grew from one profile to the "
+	"other\n"
 	"  pyro exec -- ./app args      profile for as long as it runs, and "
 	"send\n"
 	"                               to Pyroscope at http://127.0.0.1:4040\n"
@@ -40,11 +45,12 @@ static const struct verb {
 	const char *name;
 	pyro_command_fn *run;
 } verbs[] = {
-	{"exec", pyro_exec_main},    {"record", pyro_record_main},
-	{"top", pyro_top_main},      {"view", pyro_view_main},
-	{"version", show_version},   {"help", show_help},
-	{"--version", show_version}, {"--help", show_help},
-	{"-h", show_help},           {"-V", show_version},
+	{"exec", pyro_exec_main}, {"record", pyro_record_main},
+	{"diff", pyro_diff_main}, {"top", pyro_top_main},
+	{"view", pyro_view_main}, {"version", show_version},
+	{"help", show_help},      {"--version", show_version},
+	{"--help", show_help},    {"-h", show_help},
+	{"-V", show_version},
 };
 
 static int run(int argc, char **argv)

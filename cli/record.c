@@ -1,224 +1,156 @@
 // SPDX-License-Identifier: Apache-2.0
-/* record.c - pyro record: run a program, then write one profile of it all
+/* record.c - pyro record: run a program, then write profiles of it all
  *
  * Each process drops its windows into a private folder while it runs; when the
- * program has ended they are merged into one profile. The program's own exit
- * code or signal is always what the caller gets. */
-#include "cli/launch.h"
+ * program has ended they are merged into one profile of CPU time, one of the
+ * heap, or both. The program's own exit code or signal is always what the caller
+ * gets. */
+#include "cli/recording.h"
 
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
 
 #include "base/os.h"
-#include "cli/drops.h"
-#include "cli/file.h"
-#include "cli/report.h"
-#include "cli/supervise.h"
-#include "encode/gzip.h"
-#include "encode/pprof.h"
+#include "cli/types.h"
 
-#define TOP_FUNCTIONS 5
 #define RATE_DEFAULT 100
-
-struct recording {
-	struct pyro_launch launch;
-	struct pyro_target target;
-	struct pyro_output output;
-	char folder[PATH_MAX]; /* "": not profiled */
-	const char *why_not;   /* not profiled */
-	int64_t time_ns;       /* start, CLOCK_REALTIME */
-	uint64_t start_ns, duration_ns;
-	struct pyro_outcome outcome;
-	struct pyro_drops drops;
-	struct pyro_profile *profile;
-	size_t trimmed; /* samples that did not fit */
-};
-
-/* "a, b, c" of what is not zero. */
-static void add_loss(struct pyro_buf *buf, uint64_t count, const char *one,
-		     const char *many)
-{
-	if (count)
-		pyro_buf_printf(buf, "%s%" PRIu64 " %s", buf->len ? ", " : "",
-				count, count == 1 ? one : many);
-}
-
-/* " (gap 3, depth 1)" */
-static void add_stops(struct pyro_buf *buf, const struct pyro_drops *drops)
-{
-	const char *before = " (";
-
-	for (int i = PYRO_STOP_END + 1; i < PYRO_STOP_COUNT; i++) {
-		if (!drops->stops[i])
-			continue;
-		pyro_buf_printf(buf, "%s%s %" PRIu64, before, pyro_stop_name(i),
-				drops->stops[i]);
-		before = ", ";
-	}
-	if (before[0] == ',')
-		pyro_buf_printf(buf, ")");
-}
-
-static void say_losses(const struct recording *rec, int64_t total)
-{
-	const struct pyro_drops *drops = &rec->drops;
-	struct pyro_buf buf = {0};
-	double unsampled = pyro_percent(drops->unsampled_ns, total);
-
-	add_loss(&buf, drops->lost, "sample lost", "samples lost");
-	add_loss(&buf, drops->truncated, "stack cut short", "stacks cut short");
-	add_stops(&buf, drops);
-	add_loss(&buf, rec->trimmed, "stack in [trimmed]",
-		 "stacks in [trimmed]");
-	add_loss(&buf, drops->threads_unarmed, "thread without timer",
-		 "threads without timer");
-	add_loss(&buf, drops->unreadable, "dropped file unreadable",
-		 "dropped files unreadable");
-	add_loss(&buf, drops->cut,
-		 "last window (a process was killed, _exit'ed or exec'd)",
-		 "last windows (processes were killed, _exit'ed or exec'd)");
-	add_loss(&buf, drops->running, "process still running",
-		 "processes still running");
-	if (unsampled >= 0.05)
-		pyro_buf_printf(&buf, "%s%.1f %% of the time unsampled",
-				buf.len ? ", " : "", unsampled);
-	if (drops->log_lines)
-		pyro_buf_printf(&buf, "%s%zu %s, first: %s",
-				buf.len ? "; " : "", drops->log_lines,
-				drops->log_lines == 1 ? "message" : "messages",
-				drops->log);
-	pyro_buf_put(&buf, "", 1);
-	if (!buf.failed)
-		pyro_say("losses: %s", buf.len > 1 ? (char *)buf.data : "none");
-	pyro_buf_free(&buf);
-}
-
-static void say_top(struct pyro_report *report)
-{
-	char text[256];
-
-	pyro_report_sort(report, false);
-	for (size_t i = 0; i < pyro_min(TOP_FUNCTIONS, report->count); i++) {
-		const struct pyro_entry *entry = &report->entry[i];
-
-		if (entry->flat <= 0)
-			break;
-		pyro_say("%5.1f %%  %s",
-			 pyro_percent(entry->flat, report->total),
-			 pyro_entry_text(entry, text, sizeof(text)));
-	}
-}
-
-/* Three to eight lines. */
-static void say_summary(const struct recording *rec)
-{
-	const struct pyro_drops *drops = &rec->drops;
-	struct pyro_report report;
-
-	if (pyro_report_init(&report, rec->profile,
-			     rec->profile->type_count - 1) == 0) {
-		pyro_say("%.1f s; %" PRIu64 " sample%s, %.2f of %.2f CPU "
-			 "seconds, %zu process%s",
-			 (double)rec->duration_ns / 1e9, drops->samples,
-			 drops->samples == 1 ? "" : "s",
-			 (double)report.total / 1e9,
-			 (double)rec->outcome.cpu_ns / 1e9, drops->processes,
-			 drops->processes == 1 ? "" : "es");
-		say_losses(rec, report.total);
-		say_top(&report);
-	}
-	pyro_report_fini(&report);
-	pyro_say("wrote %s; next: pyro top %s", rec->output.path,
-		 rec->output.path);
-}
+#define LEAK_AGE_S 8
 
 /* Windows' comments become one for the run. */
-static void describe(struct recording *rec)
+static void describe(const struct pyro_recording *rec,
+		     struct pyro_profile *profile,
+		     const struct pyro_drop_sums *sums)
 {
-	const struct pyro_drops *drops = &rec->drops;
 	struct pyro_buf buf = {0};
 	char text[256];
 
-	rec->profile->time_ns = rec->time_ns;
-	rec->profile->duration_ns = (int64_t)rec->duration_ns;
-	rec->profile->comments_count = 0;
+	profile->time_ns = rec->time_ns;
+	profile->duration_ns = (int64_t)rec->duration_ns;
+	profile->comments_count = 0;
 	pyro_buf_printf(&buf,
 			"pyroscope: samples=%" PRIu64 " lost=%" PRIu64
 			" truncated=%" PRIu64 " unsampled_ns=%" PRId64
 			" threads_unarmed=%" PRIu64 " unreadable=%zu cut=%zu",
-			drops->samples, drops->lost, drops->truncated,
-			drops->unsampled_ns, drops->threads_unarmed,
-			drops->unreadable, drops->cut);
+			sums->samples, sums->lost, sums->truncated,
+			sums->unsampled_ns, sums->threads_unarmed,
+			rec->drops.unreadable, rec->drops.cut);
 	for (int i = PYRO_STOP_END + 1; i < PYRO_STOP_COUNT; i++)
-		if (drops->stops[i])
+		if (sums->stops[i])
 			pyro_buf_printf(&buf, " truncated_%s=%" PRIu64,
-					pyro_stop_name(i), drops->stops[i]);
+					pyro_stop_name(i), sums->stops[i]);
 	pyro_buf_put(&buf, "", 1);
 	if (!buf.failed)
-		pyro_profile_comment(rec->profile, (const char *)buf.data);
+		pyro_profile_comment(profile, (const char *)buf.data);
 	pyro_buf_free(&buf);
 	if (rec->why_not) {
 		snprintf(text, sizeof(text), "not profiled: %s", rec->why_not);
-		pyro_profile_comment(rec->profile, text);
+		pyro_profile_comment(profile, text);
 	}
 }
 
-static int write_profile(struct recording *rec)
+static int write_profile(const struct pyro_profile *profile,
+			 struct pyro_recorded *recorded)
 {
-	struct pyro_buf raw = {0}, packed = {0};
-	int err = pyro_profile_error(rec->profile);
+	int err = pyro_output_write_profile(&recorded->output, profile,
+					    &recorded->trimmed);
 
-	if (!err)
-		err = pyro_pprof_write_limited(rec->profile, &raw,
-					       &rec->trimmed);
-	if (!err)
-		err = pyro_gzip(raw.data, raw.len, &packed);
-	if (!err)
-		err = pyro_output_write(&rec->output, packed.data, packed.len);
-	pyro_buf_free(&raw);
-	pyro_buf_free(&packed);
+	if (err)
+		pyro_say("record: cannot write %s: %s", recorded->output.path,
+			 strerror(-err));
 	return err;
 }
 
-/* Collect, write, tell. 0 or -errno after a message. */
-static int finish(struct recording *rec)
+/* Empty profiles of what was asked for. */
+static int begin_profiles(struct pyro_recording *rec)
 {
 	const char *rate = getenv("PYROSCOPE_SAMPLE_RATE");
 	long hz = rate ? strtol(rate, NULL, 10) : RATE_DEFAULT;
-	int err = -ENOMEM;
+	unsigned int types = rec->launch.types;
 
-	rec->profile = pyro_profile_new();
-	if (!rec->profile)
-		goto fail;
-	pyro_profile_set_cpu(rec->profile,
-			     (int64_t)PYRO_NS_PER_SEC /
-				     (hz > 0 ? hz : RATE_DEFAULT));
-	err = *rec->folder ? pyro_drops_collect(rec->folder, rec->profile,
-						&rec->drops)
-			   : 0;
-	if (err)
-		goto fail;
-	describe(rec);
-	err = write_profile(rec);
-	if (err)
-		goto fail;
-	if (!rec->launch.quiet && !rec->why_not)
-		say_summary(rec);
-	pyro_profile_free(rec->profile);
+	if (types & PYRO_TYPE_CPU) {
+		rec->cpu.profile = pyro_profile_new();
+		if (!rec->cpu.profile)
+			return -ENOMEM;
+		pyro_profile_set_cpu(rec->cpu.profile,
+				     (int64_t)PYRO_NS_PER_SEC /
+					     (hz > 0 ? hz : RATE_DEFAULT));
+	}
+	if (types & PYRO_TYPE_HEAP) {
+		rec->heap.profile = pyro_profile_new();
+		if (!rec->heap.profile)
+			return -ENOMEM;
+		/* Windows bring the interval that they were sampled with. */
+		pyro_profile_set_heap(rec->heap.profile, types & PYRO_TYPE_HEAP,
+				      1);
+	}
 	return 0;
-fail:
-	pyro_say("record: cannot write %s: %s", rec->output.path,
-		 strerror(-err));
-	pyro_profile_free(rec->profile);
+}
+
+/* A short run has no old memory; then half its time is old. */
+static int64_t leak_age(const struct pyro_recording *rec)
+{
+	int64_t half = (int64_t)(rec->duration_ns / PYRO_NS_PER_SEC / 2);
+
+	if (rec->launch.leaks_age >= 0)
+		return rec->launch.leaks_age;
+	return half < LEAK_AGE_S ? half : LEAK_AGE_S;
+}
+
+static int collect(struct pyro_recording *rec)
+{
+	int err = begin_profiles(rec);
+
+	if (!err && *rec->folder)
+		err = pyro_drops_collect(rec->folder, rec->cpu.profile,
+					 rec->heap.profile, &rec->drops);
+	if (!err && rec->launch.leaks)
+		err = pyro_leaks_init(&rec->leaks, rec->heap.profile,
+				      leak_age(rec));
 	return err;
 }
 
-static const char *prepare(struct recording *rec)
+static int write_profiles(struct pyro_recording *rec)
+{
+	struct pyro_profile *heap =
+		rec->launch.leaks ? rec->leaks.profile : rec->heap.profile;
+	int err = 0, heap_err = 0;
+
+	if (rec->cpu.profile) {
+		describe(rec, rec->cpu.profile, &rec->drops.cpu);
+		err = write_profile(rec->cpu.profile, &rec->cpu);
+	}
+	if (heap) {
+		describe(rec, heap, &rec->drops.heap);
+		heap_err = write_profile(heap, &rec->heap);
+	}
+	return err ? err : heap_err;
+}
+
+/* Collect, write, tell. 0 or -errno after a message. */
+static int finish(struct pyro_recording *rec)
+{
+	int err = collect(rec);
+
+	if (err)
+		pyro_say("record: cannot write %s: %s", rec->launch.output,
+			 strerror(-err));
+	else
+		err = write_profiles(rec);
+	if (!err && !rec->launch.quiet && !rec->why_not)
+		pyro_summary_say(rec);
+	pyro_profile_free(rec->cpu.profile);
+	pyro_profile_free(rec->heap.profile);
+	pyro_leaks_fini(&rec->leaks);
+	return err;
+}
+
+static const char *prepare(struct pyro_recording *rec)
 {
 	static char why[256];
 	int err;
@@ -253,14 +185,58 @@ static int64_t realtime_ns(void)
 	return (int64_t)pyro_clock_ns(CLOCK_REALTIME);
 }
 
-/* The exit code, unless this process dies by the program's signal. */
-static int run(struct recording *rec)
+static void open_output(struct pyro_recorded *recorded, const char *path)
 {
-	int err = pyro_output_open(&rec->output, rec->launch.output);
+	int err = pyro_output_open(&recorded->output, path);
 
 	if (err)
-		pyro_say("record: cannot write %s: %s", rec->launch.output,
-			 strerror(-err));
+		pyro_say("record: cannot write %s: %s", path, strerror(-err));
+}
+
+static void open_outputs(struct pyro_recording *rec)
+{
+	unsigned int types = rec->launch.types;
+	const char *path = rec->launch.output;
+
+	if (types & PYRO_TYPE_CPU) {
+		open_output(&rec->cpu, path);
+		path = rec->heap_path;
+	}
+	if (types & PYRO_TYPE_HEAP)
+		open_output(&rec->heap, path);
+}
+
+/* x.pb.gz to x.heap.pb.gz. -1, or the exit code: two profiles do not go into a
+ * pipe. */
+static int name_second(struct pyro_recording *rec)
+{
+	const char *path = rec->launch.output;
+	size_t stem = pyro_file_stem(path);
+	struct stat st;
+
+	if (!(rec->launch.types & PYRO_TYPE_CPU) ||
+	    !(rec->launch.types & PYRO_TYPE_HEAP))
+		return -1;
+	if (stat(path, &st) == 0 && !S_ISREG(st.st_mode)) {
+		pyro_say("record: %s takes one profile: -t cpu or -t heap",
+			 path);
+		return PYRO_EXIT_USAGE;
+	}
+	if (snprintf(rec->heap_path, sizeof(rec->heap_path), "%.*s.heap%s",
+		     (int)stem, path, path + stem) >= PATH_MAX) {
+		pyro_say("record: cannot write %s: %s", path,
+			 strerror(ENAMETOOLONG));
+		return PYRO_EXIT_USAGE;
+	}
+	return -1;
+}
+
+/* The exit code, unless this process dies by the program's signal. */
+static int run(struct pyro_recording *rec)
+{
+	int err;
+
+	open_outputs(rec);
 	rec->why_not = prepare(rec);
 	if (rec->why_not)
 		pyro_launch_unprofiled(&rec->launch, rec->why_not);
@@ -289,9 +265,11 @@ static int run(struct recording *rec)
 int pyro_record_main(int argc, char **argv)
 {
 	/* Static: it holds paths, and lives as long as the command. */
-	static struct recording rec;
+	static struct pyro_recording rec;
 	int code = pyro_launch_parse(argc, argv, true, &rec.launch);
 
+	if (code < 0)
+		code = name_second(&rec);
 	if (code >= 0)
 		return code;
 	reserve_streams();

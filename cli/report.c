@@ -59,6 +59,7 @@ static uint32_t intern(struct pyro_report *report, const struct pyro_entry *key)
 		return UINT32_MAX;
 	report->entry = grown;
 	grown[report->count] = *key;
+	grown[report->count].id = (uint32_t)report->count;
 	if (pyro_table_add(&report->index, hash, (uint32_t)report->count) < 0)
 		return UINT32_MAX;
 	return (uint32_t)report->count++;
@@ -183,22 +184,37 @@ static int by_name(const struct pyro_entry *a, const struct pyro_entry *b)
 	return order;
 }
 
+static uint64_t magnitude(int64_t value)
+{
+	return value < 0 ? -(uint64_t)value : (uint64_t)value;
+}
+
+/* Order of sorting: what is more, up or down, stands first. */
+static int heavier(int64_t a, int64_t b)
+{
+	uint64_t x = magnitude(a), y = magnitude(b);
+
+	return x != y ? (x < y ? 1 : -1) : (a < b) - (a > b);
+}
+
 static int by_flat(const void *x, const void *y)
 {
 	const struct pyro_entry *a = x, *b = y;
 
-	if (a->flat != b->flat)
-		return a->flat < b->flat ? 1 : -1;
-	if (a->cum != b->cum)
-		return a->cum < b->cum ? 1 : -1;
-	return by_name(a, b);
+	int order = heavier(a->flat, b->flat);
+
+	if (!order)
+		order = heavier(a->cum, b->cum);
+	return order ? order : by_name(a, b);
 }
 
 static int by_cum(const void *x, const void *y)
 {
 	const struct pyro_entry *a = x, *b = y;
 
-	return a->cum != b->cum ? (a->cum < b->cum ? 1 : -1) : by_flat(a, b);
+	int order = heavier(a->cum, b->cum);
+
+	return order ? order : by_flat(a, b);
 }
 
 void pyro_report_sort(struct pyro_report *report, bool cum)
@@ -228,10 +244,33 @@ char *pyro_entry_text(const struct pyro_entry *entry, char *to, size_t cap)
 	return pyro_printable(text, to, cap);
 }
 
+static char *bytes_text(int64_t value, char *to, size_t cap)
+{
+	static const char *const units[] = {"KiB", "MiB", "GiB",
+					    "TiB", "PiB", "EiB"};
+	double size = (double)value / 1024;
+	size_t unit = 0;
+
+	if (magnitude(value) < 1024) {
+		snprintf(to, cap, "%" PRId64 " B", value);
+		return to;
+	}
+	while (unit + 1 < PYRO_COUNT_OF(units) &&
+	       (size >= 1024 || size <= -1024)) {
+		size /= 1024;
+		unit++;
+	}
+	snprintf(to, cap, size < 100 && size > -100 ? "%.2f %s" : "%.1f %s",
+		 size, units[unit]);
+	return to;
+}
+
 char *pyro_value_text(int64_t value, const char *unit, char *to, size_t cap)
 {
 	double size = value < 0 ? -(double)value : (double)value;
 
+	if (strcmp(unit, "bytes") == 0)
+		return bytes_text(value, to, cap);
 	if (strcmp(unit, "nanoseconds") != 0)
 		snprintf(to, cap, "%" PRId64, value);
 	else if (size >= 1e9)
@@ -248,57 +287,4 @@ char *pyro_value_text(int64_t value, const char *unit, char *to, size_t cap)
 double pyro_percent(int64_t value, int64_t total)
 {
 	return total ? 100.0 * (double)value / (double)total : 0;
-}
-
-static void print_head(const struct pyro_profile *profile, int64_t total,
-		       FILE *to)
-{
-	const struct pyro_value_type *type =
-		&profile->type[profile->type_count - 1];
-	const char *unit = pyro_profile_text(profile, type->unit);
-	char name[64], printable_unit[64], value[32], duration[32];
-
-	fprintf(to, "%s (%s): %s in %zu stacks over %s\n",
-		pyro_printable(pyro_profile_text(profile, type->type), name,
-			       sizeof(name)),
-		pyro_printable(unit, printable_unit, sizeof(printable_unit)),
-		pyro_value_text(total, unit, value, sizeof(value)),
-		profile->samples_count,
-		pyro_value_text(profile->duration_ns, "nanoseconds", duration,
-				sizeof(duration)));
-}
-
-int pyro_report_print(const struct pyro_profile *profile, size_t rows, bool cum,
-		      FILE *to)
-{
-	struct pyro_report report;
-	size_t type = profile->type_count - 1;
-	int err = pyro_report_init(&report, profile, type);
-
-	if (err)
-		goto fini;
-	pyro_report_sort(&report, cum);
-
-	const char *unit = pyro_profile_text(profile, profile->type[type].unit);
-	char flat[32], whole[32], text[1024];
-
-	print_head(profile, report.total, to);
-	fprintf(to, "%10s %6s %10s %6s  %s\n", "flat", "flat%", "cum", "cum%",
-		"function");
-	for (size_t i = 0; i < pyro_min(rows, report.count); i++) {
-		const struct pyro_entry *entry = &report.entry[i];
-
-		fprintf(to, "%10s %5.1f%% %10s %5.1f%%  %s\n",
-			pyro_value_text(entry->flat, unit, flat, sizeof(flat)),
-			pyro_percent(entry->flat, report.total),
-			pyro_value_text(entry->cum, unit, whole, sizeof(whole)),
-			pyro_percent(entry->cum, report.total),
-			pyro_entry_text(entry, text, sizeof(text)));
-	}
-	fprintf(to, "%10s %5.1f%% %10s %6s  total of %zu functions\n",
-		pyro_value_text(report.total, unit, flat, sizeof(flat)),
-		report.total ? 100.0 : 0.0, "", "", report.count);
-fini:
-	pyro_report_fini(&report);
-	return err;
 }

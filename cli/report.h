@@ -3,8 +3,6 @@
 #ifndef PYRO_CLI_REPORT_H
 #define PYRO_CLI_REPORT_H
 
-#include <stdio.h>
-
 #include "profile/profile.h"
 
 /* One function of one module. Functions without a name are told apart by
@@ -16,6 +14,7 @@ struct pyro_entry {
 	int64_t flat;        /* in the function itself */
 	int64_t cum;         /* in it and what it calls; once a stack */
 	uint32_t last_stack; /* number of the stack counted last */
+	uint32_t id;         /* of all reports of one profile the same */
 };
 
 /* Strings are the profile's, which must outlive the report. */
@@ -35,14 +34,14 @@ int pyro_report_init(struct pyro_report *report,
 		     const struct pyro_profile *profile, size_t type);
 void pyro_report_fini(struct pyro_report *report);
 
-/* Heaviest first by flat, or by cum; equal ones by name. The report is then
- * good for reading `entry` in order, no more for line_entry. */
+/* Heaviest first by flat, or by cum, whatever the sign; equal ones by name. The
+ * report is then good for reading `entry` in order, no more for line_entry. */
 void pyro_report_sort(struct pyro_report *report, bool by_cum);
 
 /* "name (module)", or "module+0xaddress"; printable. Returns to. */
 char *pyro_entry_text(const struct pyro_entry *entry, char *to, size_t cap);
 
-/* A value in its unit as people read it: "1.23 s", "45.0 ms", "17". */
+/* A value in its unit as people read it: "1.23 s", "45.0 MiB", "17". */
 char *pyro_value_text(int64_t value, const char *unit, char *to, size_t cap);
 
 /* Sums of hostile numbers stop at the end of the range. */
@@ -50,10 +49,5 @@ int64_t pyro_saturate(int64_t sum, int64_t value);
 
 /* Per cent of total; 0 of nothing. */
 double pyro_percent(int64_t value, int64_t total);
-
-/* The heaviest `rows` functions of a profile's last value, as a table. 0 or
- * -errno. */
-int pyro_report_print(const struct pyro_profile *profile, size_t rows,
-		      bool by_cum, FILE *to);
 
 #endif

@@ -34,51 +34,74 @@ static uint32_t add_node(struct pyro_tree *tree, struct pyro_node node)
 	return (uint32_t)tree->count++;
 }
 
-static uint32_t child_of(struct pyro_tree *tree, uint32_t parent,
-			 uint32_t entry)
+static uint64_t hash_edge(const struct edge *edge)
 {
-	struct edge edge = {parent, entry};
-	uint64_t hash = pyro_hash(&edge, sizeof(edge), 0);
-	uint32_t found =
-		pyro_table_find(&tree->index, hash, same_edge, tree, &edge);
-
-	if (found != PYRO_TABLE_NONE)
-		return found;
-	found = add_node(tree, (struct pyro_node){
-				       .entry = entry,
-				       .parent = parent,
-				       .depth = tree->node[parent].depth + 1});
-	if (found == PYRO_TREE_NONE ||
-	    pyro_table_add(&tree->index, hash, found) < 0)
-		return PYRO_TREE_NONE;
-	tree->node[found].next_sibling = tree->node[parent].first_child;
-	tree->node[parent].first_child = found;
-	return found;
+	return pyro_hash(edge, sizeof(*edge), 0);
 }
 
-/* Go down one frame, which is several functions if some were inlined. */
-static uint32_t enter(struct pyro_tree *tree,
-		      const struct pyro_profile *profile,
-		      const struct pyro_report *report, uint32_t id,
-		      uint32_t at, int64_t value)
+static uint32_t find_child(const struct pyro_tree *tree, struct edge edge)
 {
-	const struct pyro_location *location = &profile->locations[id - 1];
-	uint32_t lines = location->line_count;
+	uint32_t found = pyro_table_find(&tree->index, hash_edge(&edge),
+					 same_edge, tree, &edge);
 
-	for (uint32_t i = 0; i < (lines ? lines : 1); i++) {
+	return found == PYRO_TABLE_NONE ? PYRO_TREE_NONE : found;
+}
+
+static uint32_t add_child(struct pyro_tree *tree, struct edge edge)
+{
+	uint32_t parent = edge.parent;
+	uint32_t fresh = add_node(
+		tree,
+		(struct pyro_node){.entry = edge.entry,
+				   .parent = parent,
+				   .depth = tree->node[parent].depth + 1});
+
+	if (fresh == PYRO_TREE_NONE ||
+	    pyro_table_add(&tree->index, hash_edge(&edge), fresh) < 0)
+		return PYRO_TREE_NONE;
+	tree->node[fresh].next_sibling = tree->node[parent].first_child;
+	tree->node[parent].first_child = fresh;
+	return fresh;
+}
+
+/* Where a stack ends, from the root. What is not there is added to `grow`,
+ * unless that is NULL. A frame is several functions if some were inlined. */
+static uint32_t walk(const struct pyro_tree *tree, struct pyro_tree *grow,
+		     const struct pyro_profile *profile,
+		     const struct pyro_report *report,
+		     const struct pyro_sample *sample)
+{
+	const uint32_t *ids = profile->location_ids + sample->first_location;
+	uint32_t at = PYRO_TREE_ROOT;
+
+	for (uint32_t i = sample->location_count; i-- > 0;) {
+		const struct pyro_location *location =
+			&profile->locations[ids[i] - 1];
 		/* The innermost stands first. */
-		uint32_t entry =
-			lines ? report->line_entry[location->first_line +
-						   lines - 1 - i]
-			      : report->location_entry[id - 1];
+		const uint32_t *entry =
+			location->line_count
+				? &report->line_entry[location->first_line]
+				: &report->location_entry[ids[i] - 1];
 
-		at = child_of(tree, at, entry);
-		if (at == PYRO_TREE_NONE)
-			break;
-		tree->node[at].total =
-			pyro_saturate(tree->node[at].total, value);
+		for (size_t l = pyro_max(location->line_count, 1); l-- > 0;) {
+			struct edge edge = {at, entry[l]};
+
+			at = find_child(tree, edge);
+			if (at == PYRO_TREE_NONE && grow)
+				at = add_child(grow, edge);
+			if (at == PYRO_TREE_NONE)
+				return at;
+		}
 	}
 	return at;
+}
+
+uint32_t pyro_tree_find(const struct pyro_tree *tree,
+			const struct pyro_profile *profile,
+			const struct pyro_report *report,
+			const struct pyro_sample *sample)
+{
+	return walk(tree, NULL, profile, report, sample);
 }
 
 static int add_sample(struct pyro_tree *tree,
@@ -86,19 +109,34 @@ static int add_sample(struct pyro_tree *tree,
 		      const struct pyro_report *report,
 		      const struct pyro_sample *sample, int64_t value)
 {
-	const uint32_t *ids = profile->location_ids + sample->first_location;
-	uint32_t at = PYRO_TREE_ROOT;
-
-	if (value <= 0)
+	if (value == 0)
 		return 0;
-	tree->node[at].total = pyro_saturate(tree->node[at].total, value);
-	for (uint32_t i = sample->location_count; i-- > 0;) {
-		at = enter(tree, profile, report, ids[i], at, value);
-		if (at == PYRO_TREE_NONE)
-			return -ENOMEM;
-	}
+
+	uint32_t at = walk(tree, tree, profile, report, sample);
+
+	if (at == PYRO_TREE_NONE)
+		return -ENOMEM;
 	tree->node[at].self = pyro_saturate(tree->node[at].self, value);
 	return 0;
+}
+
+/* Children stand behind their parents. */
+static void sum_up(struct pyro_tree *tree)
+{
+	for (size_t i = tree->count; i-- > 0;) {
+		struct pyro_node *node = &tree->node[i];
+		struct pyro_node *parent = &tree->node[node->parent];
+		int64_t size = node->self == INT64_MIN ? INT64_MAX
+			       : node->self < 0        ? -node->self
+						       : node->self;
+
+		node->total = pyro_saturate(node->total, size);
+		node->change = pyro_saturate(node->change, node->self);
+		if (i == PYRO_TREE_ROOT)
+			break;
+		parent->total = pyro_saturate(parent->total, node->total);
+		parent->change = pyro_saturate(parent->change, node->change);
+	}
 }
 
 /* qsort has no argument for its function. */
@@ -166,6 +204,7 @@ int pyro_tree_init(struct pyro_tree *tree, const struct pyro_profile *profile,
 	for (size_t i = 0; !err && i < profile->samples_count; i++)
 		err = add_sample(tree, profile, report, &profile->samples[i],
 				 profile->samples[i].value[type]);
+	sum_up(tree);
 	for (size_t i = 0; !err && i < tree->count; i++)
 		err = sort_children(tree, report, (uint32_t)i, &room, &cap);
 	pyro_pages_free(room, cap * sizeof(*room));

@@ -18,6 +18,7 @@
 #include "cli/file.h"
 #include "cli/page.h"
 #include "cli/tree.h"
+#include "cli/types.h"
 
 #define TOP_ROWS 50
 /* 0.001 %, of which no screen shows anything. */
@@ -26,15 +27,23 @@
 static const char help[] =
 	"  pyro view pyro.pb.gz\n"
 	"  pyro view -o graph.html pyro.pb.gz\n"
+	"  pyro view -t alloc_space heap.pb.gz\n"
 	"\n"
 	"Writes a pprof profile as a flame graph: one HTML file that any "
 	"browser\n"
-	"opens, offline. The profile's last kind of value is shown.\n"
+	"opens, offline. A difference, of pyro diff -o, is shown in red and "
+	"blue.\n"
 	"\n"
+	"  -t TYPE   which kind of value; default: inuse_space if any is in "
+	"use,\n"
+	"            else alloc_space; other profiles' last. The page of a "
+	"heap\n"
+	"            profile shows the others, too\n"
 	"  -o FILE   default: the profile's name with .html\n";
 
 static const struct option options[] = {
 	{"output", required_argument, NULL, 'o'},
+	{"type", required_argument, NULL, 't'},
 	{"help", no_argument, NULL, 'h'},
 	{NULL, 0, NULL, 0},
 };
@@ -88,8 +97,10 @@ static void put_entry(struct pyro_buf *out, const struct pyro_entry *entry)
 	put_json(out, entry->module);
 }
 
-/* [depth, entry, total, self] for each box, in preorder. */
-static void put_nodes(struct pyro_buf *out, const struct pyro_tree *tree)
+/* depth, entry, total, self for each box, in preorder; of differences what it
+ * and all below changed, too. */
+static void put_nodes(struct pyro_buf *out, const struct pyro_tree *tree,
+		      bool difference)
 {
 	const struct pyro_node *node = tree->node;
 	uint32_t at = node[PYRO_TREE_ROOT].total > 0 ? PYRO_TREE_ROOT
@@ -109,6 +120,8 @@ static void put_nodes(struct pyro_buf *out, const struct pyro_tree *tree)
 					at ? "," : "", node[at].depth,
 					at ? node[at].entry + 1 : 0,
 					node[at].total, node[at].self);
+		if (!skip && difference)
+			pyro_buf_printf(out, ",%" PRId64, node[at].change);
 		pruned |= skip;
 		at = pyro_tree_next(tree, at, skip);
 	}
@@ -127,81 +140,100 @@ static void put_top(struct pyro_buf *out, const struct pyro_report *report)
 	pyro_buf_puts(out, "]");
 }
 
-static void put_data(struct pyro_buf *out, const struct pyro_profile *profile,
-		     struct pyro_report *report, const struct pyro_tree *tree)
+static void put_entries(struct pyro_buf *out, const struct pyro_report *report)
 {
-	const struct pyro_value_type *type =
-		&profile->type[profile->type_count - 1];
-
-	pyro_buf_puts(out, "{\"type\":");
-	put_json(out, pyro_profile_text(profile, type->type));
-	pyro_buf_puts(out, ",\"unit\":");
-	put_json(out, pyro_profile_text(profile, type->unit));
-	pyro_buf_puts(out, ",\n\"entries\":[[\"all\",\"\"]");
+	pyro_buf_puts(out, "\"entries\":[[\"all\",\"\"]");
 	for (size_t i = 0; i < report->count; i++) {
 		pyro_buf_puts(out, ",\n[");
 		put_entry(out, &report->entry[i]);
 		pyro_buf_puts(out, "]");
 	}
-	pyro_buf_puts(out, "],\n");
-	put_nodes(out, tree);
-	pyro_buf_puts(out, ",\n");
-	pyro_report_sort(report, false);
-	put_top(out, report);
-	pyro_buf_puts(out, "}");
+	pyro_buf_puts(out, "]");
 }
 
-int pyro_view_write(const struct pyro_profile *profile, const char *title,
-		    struct pyro_buf *out)
+static bool is_difference(const struct pyro_profile *profile, size_t type)
 {
+	for (size_t i = 0; i < profile->samples_count; i++)
+		if (profile->samples[i].value[type] < 0)
+			return true;
+	return false;
+}
+
+/* One graph; before the first one the names for all. */
+static int put_graph(struct pyro_buf *out, const struct pyro_profile *profile,
+		     size_t type, bool first)
+{
+	const struct pyro_value_type *named = &profile->type[type];
+	bool difference = is_difference(profile, type);
 	struct pyro_report report;
 	struct pyro_tree tree = {0};
-	size_t type = profile->type_count - 1;
 	int err = pyro_report_init(&report, profile, type);
 
 	if (!err)
 		err = pyro_tree_init(&tree, profile, &report, type);
-	if (!err) {
-		put_lines(out, pyro_page_head);
-		pyro_buf_puts(out, "<title>");
-		put_html(out, title);
-		pyro_buf_puts(out, "</title>\n");
-		put_lines(out, pyro_page_body);
-		pyro_buf_puts(out, "<h1>");
-		put_html(out, title);
-		pyro_buf_puts(out, "</h1>\n");
-		put_lines(out, pyro_page_main);
-		pyro_buf_puts(out, "<script>\nconst data = ");
-		put_data(out, profile, &report, &tree);
-		pyro_buf_puts(out, ";\n");
-		put_lines(out, pyro_page_script);
-		pyro_buf_puts(out, "</script>\n</body>\n</html>\n");
-		err = out->failed ? -ENOMEM : 0;
-	}
+	if (err)
+		goto fini;
+	if (first)
+		put_entries(out, &report);
+	pyro_buf_puts(out,
+		      first ? ",\n\"graphs\":[{\"type\":" : ",\n{\"type\":");
+	put_json(out, pyro_profile_text(profile, named->type));
+	pyro_buf_puts(out, ",\"unit\":");
+	put_json(out, pyro_profile_text(profile, named->unit));
+	pyro_buf_printf(out, ",\"difference\":%s,\n",
+			difference ? "true" : "false");
+	put_nodes(out, &tree, difference);
+	pyro_buf_puts(out, ",\n");
+	pyro_report_sort(&report, false);
+	put_top(out, &report);
+	pyro_buf_puts(out, "}");
+fini:
 	pyro_tree_fini(&tree);
 	pyro_report_fini(&report);
 	return err;
 }
 
-/* a/x.pb.gz to a/x.html. */
-static void page_name(const char *path, char name[PATH_MAX])
+/* The graph that is asked for, then the others of the heap. */
+static int put_data(struct pyro_buf *out, const struct pyro_profile *profile,
+		    size_t type)
 {
-	static const char *const ends[] = {".pb.gz", ".pprof", ".gz", ".pb"};
-	size_t len = strlen(path);
+	pyro_buf_puts(out, "{");
 
-	for (size_t i = 0; i < PYRO_COUNT_OF(ends); i++) {
-		size_t end = strlen(ends[i]);
+	int err = put_graph(out, profile, type, true);
 
-		if (len > end && strcmp(path + len - end, ends[i]) == 0) {
-			len -= end;
-			break;
-		}
-	}
-	snprintf(name, PATH_MAX, "%.*s.html", (int)len, path);
+	for (size_t i = 0; !err && i < profile->type_count; i++)
+		if (i != type && pyro_type_is_heap(profile, type) &&
+		    pyro_type_is_heap(profile, i))
+			err = put_graph(out, profile, i, false);
+	pyro_buf_puts(out, "]}");
+	return err;
 }
 
-static int view(const char *from, const char *to)
+int pyro_view_write(const struct pyro_profile *profile, size_t type,
+		    const char *title, struct pyro_buf *out)
 {
+	int err;
+
+	put_lines(out, pyro_page_head);
+	pyro_buf_puts(out, "<title>");
+	put_html(out, title);
+	pyro_buf_puts(out, "</title>\n");
+	put_lines(out, pyro_page_body);
+	pyro_buf_puts(out, "<h1>");
+	put_html(out, title);
+	pyro_buf_puts(out, "</h1>\n");
+	put_lines(out, pyro_page_main);
+	pyro_buf_puts(out, "<script>\nconst data = ");
+	err = put_data(out, profile, type);
+	pyro_buf_puts(out, ";\n");
+	put_lines(out, pyro_page_script);
+	pyro_buf_puts(out, "</script>\n</body>\n</html>\n");
+	return err ? err : out->failed ? -ENOMEM : 0;
+}
+
+static int view(const char *from, const char *type_name, const char *to)
+{
+	size_t type;
 	struct pyro_profile *profile = NULL;
 	struct pyro_buf page = {0};
 	struct pyro_output output;
@@ -212,7 +244,11 @@ static int view(const char *from, const char *to)
 		pyro_say("%s: %s", from, pyro_file_error(err));
 		goto free;
 	}
-	err = pyro_view_write(profile, slash ? slash + 1 : from, &page);
+	if (!pyro_type_choose(profile, "view", type_name, &type)) {
+		err = -EINVAL;
+		goto free;
+	}
+	err = pyro_view_write(profile, type, slash ? slash + 1 : from, &page);
 	if (!err)
 		err = pyro_output_open(&output, to);
 	if (!err)
@@ -229,14 +265,17 @@ free:
 
 int pyro_view_main(int argc, char **argv)
 {
-	const char *output = NULL;
+	const char *output = NULL, *type = NULL;
 	char name[PATH_MAX];
 	int c;
 
-	while ((c = getopt_long(argc, argv, ":ho:", options, NULL)) != -1) {
+	while ((c = getopt_long(argc, argv, ":ho:t:", options, NULL)) != -1) {
 		switch (c) {
 		case 'o':
 			output = optarg;
+			break;
+		case 't':
+			type = optarg;
 			break;
 		case 'h':
 			fputs(help, stdout);
@@ -251,8 +290,9 @@ int pyro_view_main(int argc, char **argv)
 		return PYRO_EXIT_USAGE;
 	}
 	if (!output) {
-		page_name(argv[optind], name);
+		snprintf(name, sizeof(name), "%.*s.html",
+			 (int)pyro_file_stem(argv[optind]), argv[optind]);
 		output = name;
 	}
-	return view(argv[optind], output);
+	return view(argv[optind], type, output);
 }

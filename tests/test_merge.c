@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-/* test_merge.c - merging and trimming: nothing is lost, nothing is invented */
+/* test_merge.c - merging, taking away and trimming: nothing is lost, nothing is invented */
 #include "tests/profile_util.h"
 
 #include "profile/merge.h"
@@ -89,6 +89,92 @@ static void test_other_types(void **state)
 	pyro_profile_free(a);
 	pyro_profile_free(b);
 	pyro_profile_free(copy);
+}
+
+static void test_scaled(void **state)
+{
+	static const int64_t factor[] = {1, 0, -1};
+
+	(void)state;
+	for (uint64_t seed = 0; seed < 30; seed++) {
+		struct pyro_profile *p = rnd_profile(seed, 3, 100, true);
+		struct pyro_profile *to = pyro_profile_new();
+
+		assert_int_equal(pyro_profile_merge_scaled(to, p, factor), 0);
+		assert_int_equal(total(to, 0), total(p, 0));
+		assert_int_equal(total(to, 1), 0);
+		assert_int_equal(total(to, 2),
+				 (int64_t)(0 - (uint64_t)total(p, 2)));
+		pyro_profile_free(to);
+		pyro_profile_free(p);
+	}
+}
+
+static void test_scaled_leaves_out_zeros(void **state)
+{
+	static const int64_t zero[] = {0, 0, 0};
+	struct pyro_profile *p = rnd_profile(4, 3, 100, true);
+	struct pyro_profile *to = pyro_profile_new();
+
+	(void)state;
+	assert_int_equal(pyro_profile_merge_scaled(to, p, zero), 0);
+	assert_int_equal(to->samples_count, 0);
+	assert_int_equal(to->type_count, 3);
+	pyro_profile_free(to);
+	pyro_profile_free(p);
+}
+
+static struct pyro_profile *diff(const struct pyro_profile *base,
+				 const struct pyro_profile *p)
+{
+	struct pyro_profile *d;
+
+	assert_int_equal(pyro_profile_diff(base, p, &d), 0);
+	assert_non_null(d);
+	return d;
+}
+
+static void test_diff(void **state)
+{
+	(void)state;
+	for (uint64_t seed = 0; seed < 30; seed++) {
+		struct pyro_profile *a = rnd_profile(seed, 4, 100, true);
+		struct pyro_profile *b = rnd_profile(seed + 50, 4, 80, true);
+		struct pyro_profile *ab = diff(a, b), *aa = diff(a, a);
+		struct pyro_profile *sum = merged(a, b);
+		/* Taking away what was added gives what there was. */
+		struct pyro_profile *back = diff(a, sum);
+
+		assert_int_equal(aa->samples_count, 0);
+		assert_int_equal(ab->labels_count, 0);
+		for (size_t i = 0; i < 4; i++) {
+			assert_int_equal(total(ab, i),
+					 (int64_t)((uint64_t)total(b, i) -
+						   (uint64_t)total(a, i)));
+			assert_int_equal(total(back, i), total(b, i));
+		}
+		assert_int_equal(ab->time_ns, b->time_ns);
+		assert_int_equal(ab->duration_ns, b->duration_ns);
+		assert_int_equal(ab->comments_count, 0);
+		pyro_profile_free(a);
+		pyro_profile_free(b);
+		pyro_profile_free(ab);
+		pyro_profile_free(aa);
+		pyro_profile_free(sum);
+		pyro_profile_free(back);
+	}
+}
+
+static void test_diff_of_other_types(void **state)
+{
+	struct pyro_profile *a = rnd_profile(1, 2, 10, true);
+	struct pyro_profile *b = rnd_profile(1, 3, 10, true), *d = a;
+
+	(void)state;
+	assert_int_equal(pyro_profile_diff(a, b, &d), -EINVAL);
+	assert_null(d);
+	pyro_profile_free(a);
+	pyro_profile_free(b);
 }
 
 static void test_times(void **state)
@@ -380,6 +466,13 @@ static void test_out_of_memory(void **state)
 		assert_true(err == 0 || err == -ENOMEM);
 		failed = failed || err;
 		pyro_profile_free(to);
+
+		fail_memory_at(n);
+		err = pyro_profile_diff(a, b, &less);
+		fail_memory_at(-1);
+		assert_true(err == 0 ? less != NULL : err == -ENOMEM && !less);
+		failed = failed || err;
+		pyro_profile_free(less);
 		assert_int_equal(mapped_bytes, mapped);
 	} while (failed);
 	assert_true(n > 15);
@@ -414,6 +507,10 @@ int main(void)
 		cmocka_unit_test(test_sums),
 		cmocka_unit_test(test_twice_doubles),
 		cmocka_unit_test(test_other_types),
+		cmocka_unit_test(test_scaled),
+		cmocka_unit_test(test_scaled_leaves_out_zeros),
+		cmocka_unit_test(test_diff),
+		cmocka_unit_test(test_diff_of_other_types),
 		cmocka_unit_test(test_times),
 		cmocka_unit_test(test_mapping_identity),
 		cmocka_unit_test(test_program_stays_first),

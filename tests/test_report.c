@@ -8,7 +8,9 @@
 #include "cli/page.c"
 #include "cli/report.c"
 #include "cli/say.c"
+#include "cli/listing.c"
 #include "cli/tree.c"
+#include "cli/types.c"
 #include "cli/view.c"
 
 #define MS INT64_C(1000000)
@@ -141,7 +143,7 @@ static char *table(const struct pyro_profile *p, size_t rows, bool cum)
 	FILE *to = open_memstream(&text, &len);
 
 	assert_non_null(to);
-	assert_int_equal(pyro_report_print(p, rows, cum, to), 0);
+	assert_int_equal(pyro_listing_print(p, 1, rows, cum, to), 0);
 	fclose(to);
 	return text;
 }
@@ -180,7 +182,7 @@ static void without_samples(void **state)
 	text = table(p, 5, false);
 	assert_non_null(strstr(text, "       0 s   0.0%  "));
 	free(text);
-	assert_int_equal(pyro_view_write(p, "none", &page), 0);
+	assert_int_equal(pyro_view_write(p, 1, "none", &page), 0);
 	pyro_buf_put(&page, "", 1);
 	assert_non_null(strstr((char *)page.data, "\"nodes\":[]"));
 	pyro_buf_free(&page);
@@ -300,7 +302,7 @@ static void no_memory(void **state)
 		int err;
 
 		fail_memory_at(n);
-		err = pyro_view_write(p, "x", &page);
+		err = pyro_view_write(p, 1, "x", &page);
 		fail_memory_at(-1);
 		assert_true(err == 0 || err == -ENOMEM);
 		done = err == 0;
@@ -348,7 +350,8 @@ static void hostile_names(void **state)
 		sample(p, &id, 1, MS);
 	}
 	assert_int_equal(
-		pyro_view_write(p, "</title><b>\"it's\"&amp;.pb.gz", &page), 0);
+		pyro_view_write(p, 1, "</title><b>\"it's\"&amp;.pb.gz", &page),
+		0);
 	run_on(PYTHON, page.data, page.len, &out);
 	pyro_buf_put(&out, "", 1);
 	assert_string_equal(

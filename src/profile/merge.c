@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-/* merge.c - many profiles into one, and one into less
+/* merge.c - many profiles into one, one less another, and one into less
  *
- * Both copy samples from one profile into another and bring along what those
+ * All copy samples from one profile into another and bring along what those
  * samples use, each thing once: four arrays translate the numbers of the one
  * into the numbers of the other, 0 standing for what was not copied yet. */
 #include "profile/merge.h"
@@ -12,6 +12,8 @@
 struct copy {
 	struct pyro_profile *to;
 	const struct pyro_profile *from;
+	const int64_t *factor; /* of each type's values; NULL: all 1 */
+	bool unlabelled;
 	/* From from's number to to's; one allocation. */
 	uint32_t *string, *mapping, *function, *location;
 	size_t map_bytes;
@@ -128,14 +130,33 @@ static uint32_t copy_location(struct copy *copy, uint32_t from)
 	return *done;
 }
 
+/* The sample's values by their factors. Returns false if nothing is left. */
+static bool scale(const struct copy *copy, const struct pyro_sample *sample,
+		  int64_t *values)
+{
+	bool any = false;
+
+	/* Unsigned, because values that were read from a file may overflow. */
+	for (size_t i = 0; i < copy->from->type_count; i++) {
+		values[i] = (int64_t)((uint64_t)sample->value[i] *
+				      (uint64_t)copy->factor[i]);
+		any |= values[i] != 0;
+	}
+	return any;
+}
+
 static void copy_sample(struct copy *copy, const struct pyro_sample *sample)
 {
 	const struct pyro_profile *from = copy->from;
+	size_t label_count = copy->unlabelled ? 0 : sample->label_count;
+	int64_t scaled[PYRO_PROFILE_TYPES_MAX];
 
+	if (copy->factor && !scale(copy, sample, scaled))
+		return;
 	for (size_t i = 0; i < sample->location_count; i++)
 		copy->stack[i] = copy_location(
 			copy, from->location_ids[sample->first_location + i]);
-	for (size_t i = 0; i < sample->label_count; i++) {
+	for (size_t i = 0; i < label_count; i++) {
 		struct pyro_label *label = &copy->labels[i];
 
 		*label = from->labels[sample->first_label + i];
@@ -144,7 +165,8 @@ static void copy_sample(struct copy *copy, const struct pyro_sample *sample)
 		label->num_unit = copy_string(copy, label->num_unit);
 	}
 	pyro_profile_sample(copy->to, copy->stack, sample->location_count,
-			    copy->labels, sample->label_count, sample->value);
+			    copy->labels, label_count,
+			    copy->factor ? scaled : sample->value);
 }
 
 static void copy_types(struct copy *copy)
@@ -239,7 +261,8 @@ static void span_times(struct pyro_profile *to, const struct pyro_profile *from)
 		to->duration_ns = INT64_MAX;
 }
 
-int pyro_profile_merge(struct pyro_profile *to, const struct pyro_profile *from)
+static int merge(struct pyro_profile *to, const struct pyro_profile *from,
+		 const int64_t *factor, bool unlabelled)
 {
 	struct copy copy;
 	int err = pyro_profile_error(from);
@@ -252,6 +275,8 @@ int pyro_profile_merge(struct pyro_profile *to, const struct pyro_profile *from)
 		return err;
 
 	err = copy_begin(&copy, to, from);
+	copy.factor = factor;
+	copy.unlabelled = unlabelled;
 	if (!err) {
 		if (to->type_count == 0)
 			copy_types(&copy);
@@ -265,6 +290,60 @@ int pyro_profile_merge(struct pyro_profile *to, const struct pyro_profile *from)
 		err = pyro_profile_error(to);
 	}
 	copy_end(&copy);
+	return err;
+}
+
+int pyro_profile_merge(struct pyro_profile *to, const struct pyro_profile *from)
+{
+	return merge(to, from, NULL, false);
+}
+
+int pyro_profile_merge_scaled(struct pyro_profile *to,
+			      const struct pyro_profile *from,
+			      const int64_t *factor)
+{
+	return merge(to, from, factor, false);
+}
+
+static int subtract(struct pyro_profile *difference, struct pyro_profile *sum,
+		    const struct pyro_profile *base,
+		    const struct pyro_profile *profile)
+{
+	int64_t one[PYRO_PROFILE_TYPES_MAX], minus[PYRO_PROFILE_TYPES_MAX];
+
+	for (size_t i = 0; i < PYRO_PROFILE_TYPES_MAX; i++) {
+		one[i] = 1;
+		minus[i] = -1;
+	}
+
+	int err = merge(sum, profile, one, true);
+
+	if (!err)
+		err = merge(sum, base, minus, true);
+	/* Once more: now without what is the same in both. */
+	if (!err)
+		err = merge(difference, sum, one, true);
+	difference->comments_count = 0;
+	difference->time_ns = profile->time_ns;
+	difference->duration_ns = profile->duration_ns;
+	return err;
+}
+
+int pyro_profile_diff(const struct pyro_profile *base,
+		      const struct pyro_profile *profile,
+		      struct pyro_profile **out)
+{
+	struct pyro_profile *difference = pyro_profile_new();
+	struct pyro_profile *sum = pyro_profile_new();
+	int err = difference && sum ? subtract(difference, sum, base, profile)
+				    : -ENOMEM;
+
+	pyro_profile_free(sum);
+	if (err) {
+		pyro_profile_free(difference);
+		difference = NULL;
+	}
+	*out = difference;
 	return err;
 }
 

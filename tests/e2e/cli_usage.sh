@@ -20,7 +20,7 @@ for word in version --version; do
 	is "$word" 0 $rc
 	has "$word" '^pyro [0-9]+\.[0-9]+\.[0-9]+$' out
 done
-for words in help --help 'record --help' 'exec --help' 'top --help' \
+for words in help --help 'record --help' 'exec --help' 'top --help' 'diff --help' \
 	'view --help' 'record -h'; do
 	run "$pyro" $words
 	is "$words: exit code" 0 $rc
