@@ -231,4 +231,96 @@ EOF2
 run linked ./interposer
 succeeded "a program that interposes read()"
 is "a program that interposes read(): reads" "no error 1" "$(cat out)"
+
+## Objects come and go while calls are redirected. Children are forked meanwhile,
+## which find the loader's locks free: not while another of the program's threads
+## is in dlopen, which glibc does not allow.
+cat >churn.c <<'EOF2'
+#include <dlfcn.h>
+#include <link.h>
+#include <pthread.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
+void begin(void);
+int spawn(void);
+
+static time_t end;
+
+static void use(const char *name)
+{
+	void *lib = dlopen(name, RTLD_LAZY);
+	int (*fn)(void) = NULL;
+
+	if (!lib)
+		abort();
+	*(void **)&fn = dlsym(lib, "spawn");
+	fn();
+	dlclose(lib);
+}
+
+static void *load(void *name)
+{
+	while (time(NULL) < end)
+		use(name);
+	return NULL;
+}
+
+static int look(struct dl_phdr_info *info, size_t size, void *arg)
+{
+	(void)info;
+	(void)size;
+	(void)arg;
+	return 0;
+}
+
+static int fork_children(void)
+{
+	int status = 0;
+
+	while (time(NULL) < end && status == 0) {
+		use("./now.so");
+
+		pid_t pid = fork();
+
+		if (pid == 0) {
+			alarm(20);
+			_exit(dl_iterate_phdr(look, NULL));
+		}
+		if (pid < 0 || waitpid(pid, &status, 0) != pid)
+			return 1;
+	}
+	return status;
+}
+
+int main(int argc, char **argv)
+{
+	static char *const name[] = {"./lazy.so", "./now.so", "./deep.so"};
+	pthread_t thread[3];
+
+	(void)argv;
+	begin();
+	end = time(NULL) + 3;
+	if (argc > 1)
+		return fork_children();
+	for (int i = 0; i < 3; i++)
+		pthread_create(&thread[i], NULL, load, name[i]);
+	for (int i = 0; i < 3; i++)
+		pthread_join(thread[i], NULL);
+	return spawn() == 0;
+}
+EOF2
+for how in linked opened; do
+	begin=begin.c
+	[ $how = linked ] || begin=begin_dlopen.c
+	"${cc[@]}" churn.c spawn.c $begin -o churn "${flags[@]}" \
+		-Wl,--as-needed -lpyroscope -lpthread -ldl
+	run linked ./churn
+	succeeded "objects come and go, $how" -
+	run linked ./churn fork
+	succeeded "children are forked, $how" -
+done
 finish
