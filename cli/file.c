@@ -12,10 +12,8 @@
 #include <unistd.h>
 
 #include "base/os.h"
-#include "cli/cli.h"
 #include "encode/gzip.h"
 #include "encode/pprof.h"
-#include "profile/merge.h"
 
 #define FILE_MAX ((size_t)256 << 20)
 #define CHUNK ((size_t)64 << 10)
@@ -82,44 +80,13 @@ int pyro_file_read(int dir, const char *path, struct pyro_profile **out)
 	return err;
 }
 
-struct pyro_profile *pyro_file_read_all(char **paths)
-{
-	struct pyro_profile *sum = NULL;
-
-	for (; *paths; paths++) {
-		struct pyro_profile *next = NULL;
-		int err = pyro_file_read(AT_FDCWD, *paths, &next);
-
-		if (err) {
-			pyro_say("%s: %s", *paths, pyro_file_error(err));
-			goto fail;
-		}
-		if (!sum) {
-			sum = next;
-			continue;
-		}
-		err = pyro_profile_merge(sum, next);
-		pyro_profile_free(next);
-		if (err) {
-			pyro_say("%s: %s", *paths,
-				 err == -EINVAL
-					 ? "other kinds of values than the "
-					   "files before"
-					 : strerror(-err));
-			goto fail;
-		}
-	}
-	return sum;
-fail:
-	pyro_profile_free(sum);
-	return NULL;
-}
-
 size_t pyro_file_stem(const char *path)
 {
 	static const char *const ends[] = {".pb.gz", ".pprof", ".gz", ".pb"};
 	size_t len = strlen(path);
 
+	while (len > 1 && path[len - 1] == '/')
+		len--; /* a folder */
 	for (size_t i = 0; i < PYRO_COUNT_OF(ends); i++) {
 		size_t end = strlen(ends[i]);
 

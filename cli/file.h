@@ -11,10 +11,6 @@
  * 0 or -errno. */
 int pyro_file_read(int dir, const char *path, struct pyro_profile **out);
 
-/* The sum of the profiles in the files of a list up to NULL; returns owned, NULL
- * after a message. */
-struct pyro_profile *pyro_file_read_all(char **paths);
-
 /* Length of a profile's path without its ending, such as ".pb.gz". */
 size_t pyro_file_stem(const char *path);
 

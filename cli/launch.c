@@ -200,6 +200,18 @@ static int64_t parse_age(const char *text)
 	return -1;
 }
 
+static int check_interval(char **argv, struct pyro_launch *launch)
+{
+	if (!launch->interval_text)
+		return -1;
+	launch->heap_interval = parse_bytes(launch->interval_text);
+	if (launch->heap_interval)
+		return -1;
+	pyro_say("%s: --heap-interval is 1 to 1g bytes, not %s", argv[0],
+		 launch->interval_text);
+	return PYRO_EXIT_USAGE;
+}
+
 /* What is to be profiled: as said here, or in the environment as for exec. */
 static int check_types(char **argv, bool record, struct pyro_launch *launch)
 {
@@ -296,12 +308,8 @@ int pyro_launch_parse(int argc, char **argv, bool record,
 			launch->types_text = optarg;
 			break;
 		case OPT_INTERVAL:
-			launch->heap_interval = parse_bytes(optarg);
-			if (launch->heap_interval)
-				break;
-			pyro_say("%s: --heap-interval is 1 to 1g bytes, not %s",
-				 argv[0], optarg);
-			return PYRO_EXIT_USAGE;
+			launch->interval_text = optarg;
+			break;
 		case OPT_LEAKS:
 			launch->leaks = true;
 			launch->leaks_age = optarg ? parse_age(optarg) : -1;
@@ -329,6 +337,8 @@ int pyro_launch_parse(int argc, char **argv, bool record,
 	}
 	launch->argv = argv + optind;
 	c = check(argv, launch);
+	if (c < 0)
+		c = check_interval(argv, launch);
 	return c >= 0 ? c : check_types(argv, record, launch);
 }
 

@@ -18,7 +18,8 @@ struct pyro_launch {
 	const char *log_file;
 	const char *types_text; /* checked: a list of types */
 	unsigned int types;     /* the same as bits; record: never 0 */
-	uint32_t heap_interval; /* bytes; 0: not given */
+	const char *interval_text;
+	uint32_t heap_interval; /* the same in bytes; 0: not given */
 	bool leaks;             /* record */
 	int64_t leaks_age;      /* seconds; -1: not given */
 	bool no_children;

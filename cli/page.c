@@ -142,6 +142,7 @@ const char *const pyro_page_script[] = {
 "    return sign + (unit ? n.toFixed(Math.abs(n) < 100 ? 2 : 1) : n) +\n",
 "      [' B', ' KiB', ' MiB', ' GiB', ' TiB', ' PiB', ' EiB'][unit];\n",
 "  }\n",
+"  if (graph.unit === 'count') return sign + v;\n",
 "  if (graph.unit !== 'nanoseconds') return sign + v + ' ' + graph.unit;\n",
 "  return sign + (size >= 1e9 ? (v / 1e9).toFixed(2) + ' s'\n",
 "    : (v / 1e6).toFixed(1) + ' ms');\n",

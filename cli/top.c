@@ -3,11 +3,11 @@
 #include "cli/cli.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <getopt.h>
 #include <string.h>
 
 #include "cli/file.h"
+#include "cli/input.h"
 #include "cli/listing.h"
 #include "cli/types.h"
 #include "profile/merge.h"
@@ -21,7 +21,9 @@ static const char top_help[] =
 	"which\n"
 	"most was spent: flat is the function's own share, cum includes all "
 	"that\n"
-	"it called. Profiles of the heap show all of their values.\n"
+	"it called. Profiles of the heap show all of their values. A folder "
+	"is a\n"
+	"PYROSCOPE_OUTPUT_DIR: all of its windows.\n"
 	"\n" PYRO_LISTING_HELP
 	"  --base FILE show what grew since this profile, as pyro diff does\n";
 
@@ -120,11 +122,12 @@ static int show(const struct command *command,
 static int run(const char *verb, struct command *command)
 {
 	struct pyro_profile *base = NULL;
-	struct pyro_profile *profile = pyro_file_read_all(command->paths);
+	struct pyro_profile *profile =
+		pyro_input_read_all(command->paths, command->table.type);
 	int code = PYRO_EXIT_FAILED;
 
 	if (profile && command->base[0]) {
-		base = pyro_file_read_all(command->base);
+		base = pyro_input_read_all(command->base, command->table.type);
 		if (base)
 			code = show_growth(verb, command, base, profile);
 	} else if (profile) {

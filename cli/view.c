@@ -7,7 +7,6 @@
 #include "cli/view.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <getopt.h>
 #include <inttypes.h>
 #include <limits.h>
@@ -16,6 +15,7 @@
 
 #include "cli/cli.h"
 #include "cli/file.h"
+#include "cli/input.h"
 #include "cli/page.h"
 #include "cli/tree.h"
 #include "cli/types.h"
@@ -234,20 +234,16 @@ int pyro_view_write(const struct pyro_profile *profile, size_t type,
 static int view(const char *from, const char *type_name, const char *to)
 {
 	size_t type;
-	struct pyro_profile *profile = NULL;
+	struct pyro_profile *profile = pyro_input_read(from, type_name);
 	struct pyro_buf page = {0};
 	struct pyro_output output;
 	const char *slash = strrchr(from, '/');
-	int err = pyro_file_read(AT_FDCWD, from, &profile);
+	int err = -EINVAL;
 
-	if (err) {
-		pyro_say("%s: %s", from, pyro_file_error(err));
+	if (!profile)
+		return PYRO_EXIT_FAILED;
+	if (!pyro_type_choose(profile, "view", type_name, &type))
 		goto free;
-	}
-	if (!pyro_type_choose(profile, "view", type_name, &type)) {
-		err = -EINVAL;
-		goto free;
-	}
 	err = pyro_view_write(profile, type, slash ? slash + 1 : from, &page);
 	if (!err)
 		err = pyro_output_open(&output, to);

@@ -4,7 +4,9 @@
 #include "profile_util.h"
 
 /* The command is no library. */
+#include "cli/drops.c"
 #include "cli/file.c"
+#include "cli/input.c"
 #include "cli/page.c"
 #include "cli/report.c"
 #include "cli/say.c"

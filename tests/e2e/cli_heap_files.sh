@@ -155,5 +155,22 @@ inuse_objects inuse_space" \
 	"$(sed -n 's/.*{"type":"\([a-z_]*\)".*/\1/p' a.html | xargs)"
 run "$pyro" view -t none a.pb.gz
 is "view: no such value" 1 $rc
+## Folders, as a library's own PYROSCOPE_OUTPUT_DIR
+mkdir folder
+PYROSCOPE_OUTPUT_DIR=folder sh drops.sh
+run "$pyro" top folder
+has "top of a folder" '^inuse_space \(bytes\): 1.12 KiB' out
+has "top of a folder: rubbish" 'folder: 1 unreadable file left out' err
+run "$pyro" record -q -o folder/1-1-1.pb.gz -- bash -c \
+	'i=0; while [ $i -lt 50000 ]; do i=$((i + 1)); done'
+run "$pyro" top folder
+has "top of a folder: CPU time" '^cpu \(nanoseconds\)' out
+run "$pyro" top -t alloc_space folder
+has "top of a folder: the heap if asked for" '^alloc_space \(bytes\): 3.23' out
+run "$pyro" view -t inuse_space folder/
+is "view of a folder" "0 yes" "$rc $(test -s folder.html && echo yes)"
+mkdir empty
+run "$pyro" top empty
+has "top of an empty folder" 'empty: no profiles in this folder' err
 no_leftovers "end"
 finish
