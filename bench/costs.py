@@ -180,5 +180,4 @@ def main():
         server(folder)
 
 
-if __name__ == "__main__":
-    main()
+main()

@@ -21,7 +21,4 @@ echo "## Lines and inlined functions"
 "$here/lines.sh"
 echo
 echo "## Whole programs"
-/usr/bin/python3 -B "$here/costs.py" "$@"
-echo
-echo "## The heap"
-/usr/bin/python3 -B "$here/heap.py"
+/usr/bin/python3 "$here/costs.py" "$@"

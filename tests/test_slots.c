@@ -24,6 +24,19 @@ struct sum {
 static struct sum produced[WRITERS];
 static _Atomic uint32_t writing;
 
+static struct pyro_record *take(pid_t tid, uint64_t ns, uint64_t ticks)
+{
+	return pyro_slots_take(PYRO_KIND_CPU, tid,
+			       (struct pyro_weight){ticks, ns});
+}
+
+static struct sum lost_since(void)
+{
+	struct pyro_weight lost = pyro_slots_lost(PYRO_KIND_CPU);
+
+	return (struct sum){lost.value, lost.count};
+}
+
 static void fill(struct pyro_record *r, uint64_t mark)
 {
 	r->depth = (uint16_t)(mark % PYRO_DEPTH_MAX + 1);
@@ -40,9 +53,9 @@ static void check_and_add(void *arg, const struct pyro_record *r)
 	for (unsigned i = 0; i < r->depth; i++)
 		assert_int_equal(r->pc[i], mark * 1000 + i);
 	/* What take() was told belongs to the same record. */
-	assert_int_equal(r->weight_ns, mark * 3 + r->ticks);
-	sum->ns += r->weight_ns;
-	sum->ticks += r->ticks;
+	assert_int_equal(r->weight.value, mark * 3 + r->weight.count);
+	sum->ns += r->weight.value;
+	sum->ticks += r->weight.count;
 }
 
 /* One record, and now and then another inside it, as a handler that interrupts
@@ -51,7 +64,7 @@ static void produce(struct sum *sum, uint64_t *random, pid_t tid, int nesting)
 {
 	uint64_t mark = next_random(random) % 1000000;
 	uint32_t ticks = 1 + (uint32_t)(next_random(random) % 5);
-	struct pyro_record *r = pyro_slots_take(tid, mark * 3 + ticks, ticks);
+	struct pyro_record *r = take(tid, mark * 3 + ticks, ticks);
 
 	sum->ns += mark * 3 + ticks;
 	sum->ticks += ticks;
@@ -107,7 +120,7 @@ static void test_nothing_is_lost_uncounted(void **state)
 	for (int i = 0; i < WRITERS; i++)
 		pthread_join(thread[i], NULL);
 	pyro_slots_sweep(check_and_add, &swept);
-	pyro_slots_lost(&lost.ns, &lost.ticks);
+	lost = lost_since();
 	for (int i = 0; i < WRITERS; i++) {
 		all.ns += produced[i].ns;
 		all.ticks += produced[i].ticks;
@@ -126,7 +139,7 @@ static size_t take_all(uint64_t weight)
 
 	/* Eight probes may miss a free slot: a few rounds find all. */
 	while (refused < 20 * COUNT)
-		if (pyro_slots_take(pyro_gettid(), weight, 1))
+		if (take(pyro_gettid(), weight, 1))
 			taken++;
 		else
 			refused++;
@@ -141,22 +154,40 @@ static void ignore(void *arg, const struct pyro_record *record)
 
 static void test_full(void **state)
 {
-	uint64_t ns, ticks;
+	struct sum lost;
 
 	(void)state;
-	assert_null(pyro_slots_take(1, 10, 1)); /* no pool yet */
+	assert_null(take(1, 10, 1)); /* no pool yet */
 	assert_int_equal(pyro_slots_init(COUNT), 0);
 	for (int i = 0; i < 5; i++)
-		assert_non_null(pyro_slots_take(1, 10, 1));
+		assert_non_null(take(1, 10, 1));
 	assert_int_equal(take_all(7), COUNT - 5);
-	pyro_slots_lost(&ns, &ticks);
-	assert_int_equal(ns, ticks * 7);
-	assert_true(ticks >= 20 * COUNT);
-	pyro_slots_lost(&ns, &ticks);
-	assert_int_equal(ns + ticks, 0);
+	lost = lost_since();
+	assert_int_equal(lost.ns, lost.ticks * 7);
+	assert_true(lost.ticks >= 20 * COUNT);
+	assert_int_equal(pyro_slots_lost(PYRO_KIND_HEAP).count, 0);
+	lost = lost_since();
+	assert_int_equal(lost.ns + lost.ticks, 0);
 	/* BUSY records are not swept. */
 	assert_int_equal(pyro_slots_sweep(ignore, NULL), 0);
 	pyro_slots_free();
+	pyro_slots_free();
+}
+
+/* A hook may find that there is nothing to record, or no place to keep it. */
+static void test_given_back(void **state)
+{
+	struct pyro_weight weight = {3, 50}, lost;
+
+	(void)state;
+	assert_int_equal(pyro_slots_init(COUNT), 0);
+	pyro_slots_cancel(pyro_slots_take(PYRO_KIND_HEAP, 1, weight));
+	pyro_slots_lose(pyro_slots_take(PYRO_KIND_HEAP, 1, weight));
+	assert_int_equal(pyro_slots_lost(PYRO_KIND_CPU).count, 0);
+	lost = pyro_slots_lost(PYRO_KIND_HEAP);
+	assert_int_equal(lost.count, 3);
+	assert_int_equal(lost.value, 50);
+	assert_int_equal(take_all(0), COUNT);
 	pyro_slots_free();
 }
 
@@ -166,10 +197,10 @@ static void *take_and_die(void *arg)
 	struct pyro_record *r;
 
 	*tid = pyro_gettid();
-	r = pyro_slots_take(*tid, 100, 2);
+	r = take(*tid, 100, 2);
 	fill(r, 5);
-	pyro_slots_take(*tid, 1000, 3);
-	r = pyro_slots_take(*tid, 15 + 4, 4);
+	take(*tid, 1000, 3);
+	r = take(*tid, 15 + 4, 4);
 	fill(r, 5);
 	pyro_slots_commit(r, false); /* this one is whole */
 	return NULL;
@@ -190,10 +221,10 @@ static void test_dead_writer(void **state)
 	assert_int_equal(pyro_slots_init(COUNT), 0);
 	assert_int_equal(pthread_create(&thread, NULL, take_and_die, &dead), 0);
 	pthread_join(thread, NULL);
-	assert_non_null(pyro_slots_take(pyro_gettid(), 5, 1)); /* alive */
+	assert_non_null(take(pyro_gettid(), 5, 1)); /* alive */
 	assert_int_equal(pyro_slots_reclaim(not_this, &dead), 2);
 	assert_int_equal(pyro_slots_reclaim(not_this, &dead), 0);
-	pyro_slots_lost(&lost.ns, &lost.ticks);
+	lost = lost_since();
 	assert_int_equal(lost.ns, 1100);
 	assert_int_equal(lost.ticks, 5);
 	assert_int_equal(pyro_slots_sweep(check_and_add, &swept), 1);
@@ -204,12 +235,12 @@ static void test_dead_writer(void **state)
 
 static int child_finds_it_empty(void *arg)
 {
-	uint64_t ns, ticks;
+	struct sum lost;
 
 	(void)arg;
 	pyro_slots_forked();
-	pyro_slots_lost(&ns, &ticks);
-	if (ns || ticks)
+	lost = lost_since();
+	if (lost.ns || lost.ticks)
 		return 1;
 	if (pyro_slots_sweep(ignore, NULL) != 0)
 		return 2;
@@ -233,7 +264,7 @@ static void test_fork(void **state)
 
 	/* READY records stay with the parent. */
 	assert_int_equal(pyro_slots_init(COUNT), 0);
-	r = pyro_slots_take(1, 15 + 1, 1);
+	r = take(1, 15 + 1, 1);
 	fill(r, 5);
 	pyro_slots_commit(r, false);
 	assert_int_equal(in_child(child_finds_it_empty, NULL), 0);
@@ -252,7 +283,7 @@ static void *commit_later(void *arg)
 
 	usleep(50000);
 	for (int i = 0; i < later->commits; i++) {
-		struct pyro_record *r = pyro_slots_take(1, 15 + 1, 1);
+		struct pyro_record *r = take(1, 15 + 1, 1);
 
 		fill(r, 5);
 		pyro_slots_commit(r, later->urgent);
@@ -318,6 +349,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_full),
 		cmocka_unit_test(test_nothing_is_lost_uncounted),
+		cmocka_unit_test(test_given_back),
 		cmocka_unit_test(test_dead_writer),
 		cmocka_unit_test(test_fork),
 		cmocka_unit_test(test_waits),

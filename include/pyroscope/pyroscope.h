@@ -323,6 +323,25 @@ PYROSCOPE_API int pyroscope_stack_register(const void *stack, size_t size);
  * Threads: any. Signal handlers: yes. */
 PYROSCOPE_API void pyroscope_stack_unregister(const void *stack);
 
+/* Tell that a pool, an arena or another allocator of the program's own has given
+ * out size bytes at block: they are sampled and shown in the heap's profile as if
+ * malloc() had been called there. What the pool itself takes from malloc() is in
+ * the profile, too. Tell of all blocks, sampled or not: the library chooses.
+ *
+ * block is what pyroscope_heap_free() is told later; NULL, when there was no
+ * memory, is ignored. size is in bytes. Costs about what a malloc() hook costs: a
+ * nanosecond, and some microseconds for one sampled block in heap_interval bytes.
+ *
+ * Threads: any; for one block in the order in which it is given out and taken
+ * back. Signal handlers: yes. */
+PYROSCOPE_API void pyroscope_heap_alloc(const void *block, size_t size);
+
+/* Tell that the block is taken back, before another thread can get it. Nothing
+ * happens when it is not known, as most are not, and when it is NULL.
+ *
+ * Threads: any. Signal handlers: yes. */
+PYROSCOPE_API void pyroscope_heap_free(const void *block);
+
 /* What the library has counted since the process began, over all sessions; a
  * forked child begins with zeros. A reason code for each stack that is not
  * complete is the root frame of such stacks in the profiles, too.
@@ -414,13 +433,24 @@ struct pyroscope_stats {
 	uint64_t calls_seen;
 	uint64_t calls_redirected;
 	uint64_t calls_unseen;
+	/* Allocations that were sampled, and an estimate of those that were not
+	 * because more came at once than the pool had room for ("[lost]" in
+	 * heap profiles). */
+	uint64_t heap_samples;
+	uint64_t heap_lost;
+	/* Sampled blocks that are not freed yet, and the bytes between two
+	 * samples, on average, now: heap_interval, or more while samples come
+	 * too fast. 0 while the heap is not profiled. */
+	uint64_t heap_live;
+	uint64_t heap_interval;
 };
 
 /* The value to initialise it with: its size, and zeros. */
 #define PYROSCOPE_STATS_INIT                                                  \
 	{                                                                     \
 		sizeof(struct pyroscope_stats), 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, \
-			0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0  \
+			0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, \
+			0, 0, 0, 0                                            \
 	}
 
 /* Read the counters into stats, whose size is set:
@@ -458,12 +488,13 @@ PYROSCOPE_API const char *pyroscope_version(void);
 #define PYROSCOPE_FEATURE_HTTPS 2u /* https://, where libcurl is installed */
 #define PYROSCOPE_FEATURE_LINES 4u /* symbols "lines", where libdw is */
 #define PYROSCOPE_FEATURE_RESOLVER 8u /* servers by name, not by number alone */
+#define PYROSCOPE_FEATURE_HEAP 16u    /* heap profiles */
 
 /* What the library can do in this process, profiling or not: an OR of
  * PYROSCOPE_FEATURE_ values. Bits that this header does not name may be set; it
  * is 0 where profiling is off by the table above.
  *
- * CPU is missing under sanitizers and Valgrind. libpyroscope.a, which is for
+ * CPU and HEAP are missing under sanitizers and Valgrind. libpyroscope.a, which is for
  * static programs, loads no other library: it has neither HTTPS nor LINES; and
  * with glibc it has RESOLVER only in a program that calls getaddrinfo() itself
  * (localhost is always known). With musl it has it.
@@ -496,6 +527,10 @@ PYROSCOPE_API uint32_t pyroscope_features(void);
 	PYROSCOPE_OFF_INT_((pyroscope_stack_register)(stack, size))
 #define pyroscope_stack_unregister(stack) \
 	((void)sizeof(((pyroscope_stack_unregister)(stack), 0)))
+#define pyroscope_heap_alloc(block, size) \
+	((void)sizeof(((pyroscope_heap_alloc)(block, size), 0)))
+#define pyroscope_heap_free(block) \
+	((void)sizeof(((pyroscope_heap_free)(block), 0)))
 #define pyroscope_stats(stats) PYROSCOPE_OFF_INT_((pyroscope_stats)(stats))
 #define pyroscope_strerror(error) \
 	((void)sizeof((pyroscope_strerror)(error)), "")

@@ -9,7 +9,7 @@ uint32_t pyroscope_features(void)
 	uint32_t features = 0;
 
 	if (!pyro_session_is_refused())
-		features |= PYROSCOPE_FEATURE_CPU;
+		features |= PYROSCOPE_FEATURE_CPU | PYROSCOPE_FEATURE_HEAP;
 	if (pyro_library_can_load())
 		features |= PYROSCOPE_FEATURE_HTTPS | PYROSCOPE_FEATURE_LINES;
 	if (pyro_resolver_is_there())

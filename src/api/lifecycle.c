@@ -26,6 +26,7 @@
 #include "base/slots.h"
 #include "base/syscall.h"
 #include "source/cpu.h"
+#include "source/heap.h"
 #include "source/hook.h"
 #include "source/id_hook.h"
 #include "transport/http.h"
@@ -77,11 +78,13 @@ static void become_child(void)
 	s->names = NULL;
 	s->uploader = NULL;
 	s->stacks = (struct pyro_stacks){0};
+	s->heap = (struct pyro_heap_stacks){0};
 	s->marked = false;
 	pyro_counts_forked();
 	pyro_slots_forked();
 	pyro_registry_forked();
 	pyro_cpu_forked();
+	pyro_heap_forked();
 	self = pyro_registry_claim(PYRO_THREAD_LIVE);
 	if (self) {
 		self->scanned = true;

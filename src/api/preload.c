@@ -14,6 +14,7 @@
 #include "base/log.h"
 #include "base/os.h"
 #include "source/exec_hook.h"
+#include "source/heap_next.h"
 #include "source/hook.h"
 #include "source/id_hook.h"
 
@@ -45,6 +46,7 @@ __attribute__((constructor)) static void on_load(void)
 	size_t len;
 	const char *entry = list ? pyro_preload_entry(list, &len) : NULL;
 
+	pyro_heap_next_resolve();
 	pyro_hook_resolve();
 	pyro_exec_hook_resolve();
 	pyro_id_hook_resolve();

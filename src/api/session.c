@@ -79,7 +79,8 @@ static int prepare(struct pyro_session *s)
 		return err;
 	pyro_hook_init();
 	pyro_lifecycle_init();
-	return pyro_cpu_start(s->config.sample_rate);
+	return pyro_cpu_start(
+		s->config.types & PYRO_TYPE_CPU ? s->config.sample_rate : 0);
 }
 
 static void free_naming(struct pyro_session *s)
@@ -119,6 +120,7 @@ int pyro_session_run(enum pyro_start_how how)
 	s->stale = false;
 	s->quiet = true;
 	s->window = (struct pyro_window){0};
+	s->heap_lost = (struct pyro_weight){0};
 	atomic_store(&s->shipped, false);
 	atomic_store(&s->flush_asked, 0);
 	atomic_store(&s->flush_done, 0);
@@ -248,6 +250,7 @@ static void free_session(struct pyro_session *s)
 	if (s->quiet)
 		pyro_modules_free(s->modules);
 	pyro_stacks_free(&s->stacks);
+	pyro_heap_stacks_free(&s->heap);
 	free_naming(s);
 	pyro_counts_stopped();
 	s->modules = NULL;

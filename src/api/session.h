@@ -1,11 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 /* session.h - what the files of api/ share: one session a process
  *
- *   session.c    start, stop, flush: the state and the public calls
- *   collector.c  the collector thread: sweep, scan, windows
- *   output.c     a window's profile to the server or the folder
- *   lifecycle.c  exit, fatal signals, fork and its children
- *   preload.c    the constructor */
+ *   session.c      start, stop, flush: the state and the public calls
+ *   collector.c    the collector thread: sweep, scan, windows
+ *   cpu_window.c   a window's clock and its profile of CPU time
+ *   heap_window.c  a window's profile of the heap
+ *   output.c       a window's profiles to the server or the folder
+ *   lifecycle.c    exit, fatal signals, fork and its children
+ *   preload.c      the constructor */
 #ifndef PYRO_API_SESSION_H
 #define PYRO_API_SESSION_H
 
@@ -16,6 +18,7 @@
 #include "base/slots.h"
 #include "base/sync.h"
 #include "image/modules.h"
+#include "profile/heap_stacks.h"
 #include "profile/profile.h"
 #include "profile/stacks.h"
 #include "transport/upload.h"
@@ -81,6 +84,8 @@ struct pyro_session {
 	struct pyro_names *names;
 	struct pyro_stacks stacks;
 	struct pyro_window window;
+	struct pyro_heap_stacks heap;
+	struct pyro_weight heap_lost; /* of this window */
 	uint64_t next_scan_ns, scan_pause_ns;
 	uint64_t next_urgent_ns, urgent_pause_ns;
 	uint64_t loading_ns; /* until then objects may come and go often */
@@ -114,13 +119,32 @@ int pyro_session_run(enum pyro_start_how how);
 int pyro_session_end(uint32_t timeout_ms, uint32_t failed_ms);
 
 /* collector.c */
+void pyro_collector_main(void *arg);
+
+/* cpu_window.c */
 /* Start measuring: the process's and the library's CPU time so far are not part
  * of the window. Before the collector runs, or by it. */
 void pyro_window_begin(struct pyro_session *s, uint64_t cpu_ns,
 		       uint64_t library_ns);
 /* The window began at an earlier time of CLOCK_MONOTONIC. */
 void pyro_window_since(struct pyro_session *s, uint64_t start_ns);
-void pyro_collector_main(void *arg);
+/* Write the profile of what was measured, unless that is nothing, and begin the
+ * next window. */
+void pyro_cpu_window_end(struct pyro_session *s, bool last);
+
+/* Read debug information for what was asked for with pyro_lines_want(). */
+void pyro_window_lines(struct pyro_session *s, bool last);
+
+/* heap_window.c: nothing where the heap is not profiled. */
+void pyro_heap_window_start(struct pyro_session *s);
+void pyro_heap_window_add(struct pyro_session *s, const uint64_t *frames,
+			  size_t depth, enum pyro_stop stop,
+			  const struct pyro_heap_sample *sample);
+/* Each time that records were swept. */
+void pyro_heap_window_round(struct pyro_session *s, uint64_t now);
+/* Write the profile of the window that began as w says. */
+void pyro_heap_window_end(struct pyro_session *s, const struct pyro_window *w,
+			  bool last);
 
 /* output.c */
 enum pyro_output {

@@ -9,6 +9,7 @@
 #include "base/os.h"
 #include "source/bind.h"
 #include "source/cpu.h"
+#include "source/heap.h"
 
 struct pyro_counts pyro_counts;
 
@@ -81,6 +82,10 @@ int pyroscope_stats(struct pyroscope_stats *stats)
 	read_calls(&now);
 	now.threads_unarmed = pyro_cpu_unarmed();
 	now.library_cpu_ns = pyro_library_cpu_ns();
+	now.heap_samples = pyro_counts.heap_samples;
+	now.heap_lost = pyro_counts.heap_lost;
+	now.heap_live = pyro_live_count();
+	now.heap_interval = pyro_heap_interval();
 	now.objects = pyro_counts.objects;
 	now.tables_bytes = pyro_counts.tables_bytes;
 

@@ -16,6 +16,7 @@ struct pyro_counts {
 	_Atomic uint64_t overflow; /* of samples: more stacks than are kept */
 	_Atomic uint64_t lost;     /* no free slot */
 	_Atomic uint64_t unsampled_ns;
+	_Atomic uint64_t heap_samples, heap_lost;
 	_Atomic uint64_t written, unwritten; /* profiles: files; given up */
 	/* As of the collector's last look. */
 	_Atomic uint64_t objects, tables_bytes;

@@ -61,6 +61,9 @@ struct pyro_libc_threads {
 };
 extern struct pyro_libc_threads pyro_libc_threads;
 
+/* Is the calling thread the library's own? */
+extern _Thread_local bool pyro_in_library_thread;
+
 /* Is tid a thread of the library? CPU time of all of them, the ended included;
  * a moment's reading may be too small while one ends. */
 bool pyro_is_library_thread(pid_t tid);

@@ -237,6 +237,7 @@ static void *library_thread_main(void *arg)
 {
 	struct library_thread *self = arg;
 
+	pyro_in_library_thread = true;
 	atomic_store(&self->tid, pyro_gettid());
 	prctl(PR_SET_NAME, self->name);
 	self->run(self->arg);

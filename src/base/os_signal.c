@@ -7,6 +7,8 @@
 #include "base/sync.h"
 #include "base/syscall.h"
 
+_Thread_local bool pyro_in_library_thread;
+
 pid_t pyro_gettid(void)
 {
 	return (pid_t)pyro_syscall4(SYS_gettid, 0, 0, 0, 0);

@@ -11,6 +11,11 @@
 #include "base/util.h"
 
 /* 1/p, to 1e-12 of itself. Any thread; no libm. */
-double pyro_poisson_weight(uint64_t size, uint64_t interval);
+double pyro_poisson_weight(uint64_t size, uint64_t interval) PYRO_SIGNAL_SAFE;
+
+/* Bytes until the next sample, 1 or more: the first allocations that add up to as
+ * many, each counted as size + 1, are sampled up to there with the p above.
+ * random: 64 random bits. */
+uint64_t pyro_poisson_draw(uint64_t interval, uint64_t random) PYRO_SIGNAL_SAFE;
 
 #endif

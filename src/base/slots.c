@@ -12,8 +12,17 @@
 
 struct pyro_slot_pool *_Atomic pyro_slot_pool;
 
-struct pyro_record *pyro_slots_take(pid_t tid, uint64_t weight_ns,
-				    uint32_t ticks)
+static void lose(struct pyro_slot_pool *pool, enum pyro_kind kind,
+		 struct pyro_weight weight)
+{
+	atomic_fetch_add_explicit(&pool->lost[kind].count, weight.count,
+				  memory_order_relaxed);
+	atomic_fetch_add_explicit(&pool->lost[kind].value, weight.value,
+				  memory_order_relaxed);
+}
+
+struct pyro_record *pyro_slots_take(enum pyro_kind kind, pid_t tid,
+				    struct pyro_weight weight)
 {
 	struct pyro_slot_pool *pool =
 		atomic_load_explicit(&pyro_slot_pool, memory_order_acquire);
@@ -34,17 +43,28 @@ struct pyro_record *pyro_slots_take(pid_t tid, uint64_t weight_ns,
 			    &r->state, &state, PYRO_SLOT_BUSY,
 			    memory_order_acquire, memory_order_relaxed)) {
 			r->tid = tid;
-			r->weight_ns = weight_ns;
-			r->ticks = ticks;
+			r->kind = kind;
+			r->weight = weight;
 			r->depth = 0;
 			return r;
 		}
 	}
-	atomic_fetch_add_explicit(&pool->lost_ns, weight_ns,
-				  memory_order_relaxed);
-	atomic_fetch_add_explicit(&pool->lost_ticks, ticks,
-				  memory_order_relaxed);
+	lose(pool, kind, weight);
 	return NULL;
+}
+
+void pyro_slots_cancel(struct pyro_record *record)
+{
+	record->tid = 0;
+	atomic_store_explicit(&record->state, PYRO_SLOT_FREE,
+			      memory_order_release);
+}
+
+void pyro_slots_lose(struct pyro_record *record)
+{
+	lose(atomic_load_explicit(&pyro_slot_pool, memory_order_acquire),
+	     record->kind, record->weight);
+	pyro_slots_cancel(record);
 }
 
 void pyro_slots_wake(void)

@@ -5,8 +5,8 @@
  * slot (CAS FREE to BUSY, a few probes), fills it and
  * commits it READY; the collector sweeps. No slot belongs to a thread, so
  * nesting, bursts and dead threads need no special case. When no slot is free
- * the event's weight is counted as lost. The memory is zero in a forked child:
- * all slots are free there. */
+ * the event's weight is counted as lost, each kind for itself. The memory is zero
+ * in a forked child: all slots are free there. */
 #ifndef PYRO_BASE_SLOTS_H
 #define PYRO_BASE_SLOTS_H
 
@@ -18,12 +18,32 @@
 /* Frames that a record can hold. */
 #define PYRO_DEPTH_MAX 128
 
+enum pyro_kind {
+	PYRO_KIND_CPU,
+	PYRO_KIND_HEAP,
+	PYRO_KIND_COUNT
+};
+
+/* What a record, or all that were lost, stand for. */
+struct pyro_weight {
+	uint64_t count; /* timer expirations; allocations */
+	uint64_t value; /* nanoseconds of CPU time; bytes */
+};
+
+/* An allocation that was sampled. */
+struct pyro_heap_sample {
+	uint64_t id;       /* of its entry in the live table */
+	uint64_t size;     /* bytes asked for */
+	uint64_t interval; /* mean bytes between samples when it was drawn */
+};
+
 struct pyro_record {
 	_Atomic uint32_t state;
-	pid_t tid;          /* who took it: a dead thread's slot is reclaimed */
-	uint64_t weight_ns; /* CPU time this sample stands for */
-	uint32_t ticks;     /* timer expirations it stands for */
+	pid_t tid; /* who took it: a dead thread's slot is reclaimed */
+	enum pyro_kind kind;
 	uint32_t generation; /* of the snapshot that pc[] belongs to */
+	struct pyro_weight weight;
+	struct pyro_heap_sample heap; /* PYRO_KIND_HEAP */
 	uint16_t depth;
 	uint16_t stop; /* enum pyro_stop: why the walk ended */
 	/* Leaf first; return addresses are stored minus one, so that each
@@ -38,10 +58,14 @@ void pyro_slots_free(void);
 /* In a forked child: forget what the parent had lost and counted. */
 void pyro_slots_forked(void);
 
-/* A slot to fill, or NULL after counting weight_ns and ticks as lost. Context:
- * signal, any thread. */
-struct pyro_record *pyro_slots_take(pid_t tid, uint64_t weight_ns,
-				    uint32_t ticks) PYRO_SIGNAL_SAFE;
+/* A slot to fill, or NULL after counting weight as lost. Context: signal, any
+ * thread. */
+struct pyro_record *pyro_slots_take(enum pyro_kind kind, pid_t tid,
+				    struct pyro_weight weight) PYRO_SIGNAL_SAFE;
+/* There was nothing to record after all. */
+void pyro_slots_cancel(struct pyro_record *record) PYRO_SIGNAL_SAFE;
+/* It cannot be recorded: its weight is lost. */
+void pyro_slots_lose(struct pyro_record *record) PYRO_SIGNAL_SAFE;
 /* Hand it to the collector; wakes it when it is idle, when the pool is half
  * full, and when the walk met code that is in no known object (urgent) and
  * pyro_slots_allow_urgent() was called since the last time. Context: signal. */
@@ -57,8 +81,8 @@ size_t pyro_slots_sweep(pyro_record_fn *fn, void *arg);
 typedef bool pyro_alive_fn(void *arg, pid_t tid);
 size_t pyro_slots_reclaim(pyro_alive_fn *alive, void *arg);
 
-/* What was lost since the last call. */
-void pyro_slots_lost(uint64_t *weight_ns, uint64_t *ticks);
+/* What was lost of a kind since the last call. */
+struct pyro_weight pyro_slots_lost(enum pyro_kind kind);
 
 /* Wait until pyro_slots_wake() was called after pyro_slots_wakes() gave seen, the
  * pool fills, or timeout_ns went by; with idle also until the first record is

@@ -17,8 +17,9 @@ struct pyro_slot_pool {
 	size_t bytes;
 	/* Written by handlers, relaxed but for the wake protocol. */
 	_Atomic size_t next;
-	_Atomic uint64_t lost_ns;
-	_Atomic uint64_t lost_ticks;
+	struct pyro_lost {
+		_Atomic uint64_t count, value;
+	} lost[PYRO_KIND_COUNT];
 	/* Records committed since the last sweep began. */
 	_Atomic uint32_t ready;
 	/* Set by the collector before it sleeps with nothing to do; whoever

@@ -43,8 +43,8 @@ void pyro_slots_forked(void)
 
 	if (!pool)
 		return;
-	atomic_store(&pool->lost_ns, 0);
-	atomic_store(&pool->lost_ticks, 0);
+	for (int kind = 0; kind < PYRO_KIND_COUNT; kind++)
+		pyro_slots_lost(kind);
 	atomic_store(&pool->ready, 0);
 	atomic_store(&pool->idle, false);
 }
@@ -86,8 +86,8 @@ size_t pyro_slots_reclaim(pyro_alive_fn *alive, void *arg)
 			    PYRO_SLOT_BUSY ||
 		    r->tid == 0 || alive(arg, r->tid))
 			continue;
-		atomic_fetch_add(&pool->lost_ns, r->weight_ns);
-		atomic_fetch_add(&pool->lost_ticks, r->ticks);
+		atomic_fetch_add(&pool->lost[r->kind].count, r->weight.count);
+		atomic_fetch_add(&pool->lost[r->kind].value, r->weight.value);
 		r->tid = 0;
 		if (atomic_compare_exchange_strong(&r->state, &state,
 						   PYRO_SLOT_FREE))
@@ -101,12 +101,14 @@ void pyro_slots_allow_urgent(void)
 	atomic_store(&atomic_load(&pyro_slot_pool)->urgent_allowed, true);
 }
 
-void pyro_slots_lost(uint64_t *weight_ns, uint64_t *ticks)
+struct pyro_weight pyro_slots_lost(enum pyro_kind kind)
 {
-	struct pyro_slot_pool *pool = atomic_load(&pyro_slot_pool);
+	struct pyro_lost *lost = &atomic_load(&pyro_slot_pool)->lost[kind];
 
-	*weight_ns = atomic_exchange(&pool->lost_ns, 0);
-	*ticks = atomic_exchange(&pool->lost_ticks, 0);
+	return (struct pyro_weight){
+		.count = atomic_exchange(&lost->count, 0),
+		.value = atomic_exchange(&lost->value, 0),
+	};
 }
 
 uint32_t pyro_slots_wakes(void)

@@ -12,6 +12,7 @@
 
 #include "base/arena.h"
 #include "base/os.h"
+#include "capture/readers.h"
 
 #define MAIN_STACK_MAX ((size_t)64 << 20)
 #define REGION_BYTES (PYRO_THREADS_MAX * sizeof(struct pyro_thread))
@@ -43,6 +44,8 @@ void pyro_registry_forked(void)
 {
 	atomic_store(&limit, 0);
 	free_hint = 0;
+	atomic_store(&pyro_readers.in[0], 0);
+	atomic_store(&pyro_readers.in[1], 0);
 }
 
 struct pyro_thread *pyro_registry_claim(enum pyro_thread_state state)
@@ -102,9 +105,24 @@ static bool wait_out_of_handler(const struct pyro_thread *t)
 	return true;
 }
 
+/* Readers that come now are counted apart from those that are in. */
+static bool wait_out_readers(void)
+{
+	unsigned before = atomic_fetch_xor(&pyro_readers.side, 1);
+
+	for (int i = 0; atomic_load(&pyro_readers.in[before]) > 0; i++) {
+		if (i == 1000)
+			return false;
+		pyro_sleep_ns(PYRO_NS_PER_MS);
+	}
+	return true;
+}
+
 bool pyro_registry_quiesce(void)
 {
 	atomic_thread_fence(memory_order_seq_cst);
+	if (!wait_out_readers())
+		return false;
 	for (size_t i = 0; i < atomic_load(&limit); i++)
 		if (!wait_out_of_handler(pyro_registry_at(i)))
 			return false;

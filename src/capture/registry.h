@@ -67,9 +67,14 @@ void pyro_registry_release(struct pyro_thread *thread);
 size_t pyro_registry_limit(void);
 struct pyro_thread *pyro_registry_at(size_t index);
 
-/* Wait until every handler that ran when this was called has left: what was
- * unpublished before may then be freed. False when one stays in for a second
- * (its thread is stopped): free nothing then. */
+/* Hooks that walk a stack have no entry at hand: they are counted, between enter
+ * and leave, which takes what enter returned. Context: hook, any thread. */
+unsigned pyro_readers_enter(void) PYRO_SIGNAL_SAFE;
+void pyro_readers_leave(unsigned entered) PYRO_SIGNAL_SAFE;
+
+/* Wait until every handler and reader that ran when this was called has left:
+ * what was unpublished before may then be freed. False when one stays in for a
+ * second (its thread is stopped): free nothing then. One thread at a time. */
 bool pyro_registry_quiesce(void);
 
 /* Bounds of the main thread's stack; of the calling thread if pthread_create

@@ -15,11 +15,6 @@
  * again that came since the last look. */
 #define PYRO_HEAP_IDS_MAX (2u << 18)
 
-struct pyro_heap_sample {
-	uint64_t id; /* never the same again; 0: not in the live table */
-	uint64_t size, interval; /* bytes; that of samples, when it was taken */
-};
-
 /* What samples stand for: estimates, hence not whole. */
 struct pyro_heap_values {
 	double objects, bytes;

@@ -43,7 +43,7 @@ static uint64_t first_expiry(uint64_t period)
 int pyro_cpu_arm(struct pyro_thread *thread, pid_t tid)
 {
 	uint64_t period = pyro_cpu_period_ns();
-	uint64_t first = first_expiry(period);
+	uint64_t first = period ? first_expiry(period) : 0;
 	struct kernel_sigevent event = {
 		.value.sival_ptr = thread,
 		.signo = atomic_load(&cpu.signal),
@@ -156,6 +156,10 @@ int pyro_cpu_start(uint32_t rate)
 {
 	struct rlimit rl;
 
+	if (rate == 0) {
+		atomic_store(&cpu.signal, 0);
+		return 0;
+	}
 	atomic_store(&pyro_cpu_handler.period_ns, PYRO_NS_PER_SEC / rate);
 	atomic_store(&cpu.armed, 0);
 	atomic_store(&cpu.unarmed, 0);

@@ -12,8 +12,9 @@
 
 #include "capture/registry.h"
 
-/* Choose a signal and install the handler. rate in Hz. 0, or -EBUSY when the
- * program uses every signal that would do. Nothing is armed yet. */
+/* Choose a signal and install the handler. rate in Hz; at 0 no thread will be
+ * sampled. 0, or -EBUSY when the program uses every signal that would do. Nothing
+ * is armed yet. */
 int pyro_cpu_start(uint32_t rate);
 /* Disarm every timer; the handler stays (a late signal must find it). */
 void pyro_cpu_stop(void);

@@ -18,7 +18,8 @@ static void sample(struct pyro_thread *thread, pid_t tid, uint32_t ticks,
 	uint64_t period = atomic_load_explicit(&pyro_cpu_handler.period_ns,
 					       memory_order_relaxed);
 	struct pyro_record *record =
-		pyro_slots_take(tid, ticks * period, ticks);
+		pyro_slots_take(PYRO_KIND_CPU, tid,
+				(struct pyro_weight){ticks, ticks * period});
 
 	if (!record)
 		return;

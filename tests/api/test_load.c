@@ -411,7 +411,8 @@ static void test_features(void **state)
 {
 	(void)state;
 	assert_int_equal(pyroscope_features(),
-			 PYROSCOPE_FEATURE_CPU | PYROSCOPE_FEATURE_HTTPS |
+			 PYROSCOPE_FEATURE_CPU | PYROSCOPE_FEATURE_HEAP |
+				 PYROSCOPE_FEATURE_HTTPS |
 				 PYROSCOPE_FEATURE_LINES |
 				 PYROSCOPE_FEATURE_RESOLVER);
 }
@@ -538,6 +539,9 @@ static int set_up(void **state)
 
 int main(void)
 {
+	/* One profile a window. */
+	setenv("PYROSCOPE_PROFILE_TYPES", "cpu", 1);
+
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_addresses),
 		cmocka_unit_test(test_ten_times),

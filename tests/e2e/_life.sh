@@ -11,7 +11,8 @@ trap 'rm -rf "$work"' EXIT
 chmod 755 "$work"
 cd "$work" || exit 1
 unset LD_PRELOAD HOSTNAME ${!PYROSCOPE_@}
-export PYROSCOPE_SAMPLE_RATE=1000
+# Tests of the heap say so.
+export PYROSCOPE_SAMPLE_RATE=1000 PYROSCOPE_PROFILE_TYPES=cpu
 
 ok()
 {

@@ -65,7 +65,7 @@ inside()
 }
 
 # features WHAT WANTED COMMAND...: the sum of the bits
-cpu=1 https=2 lines=4 resolver=8
+cpu=17 https=2 lines=4 resolver=8 # and the heap
 features()
 {
 	is "$1: features" "$2" "$(FEATURES=1 "$3" 0 1 2>&1)"

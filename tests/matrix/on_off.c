@@ -63,6 +63,8 @@ int main(int argc, char **argv)
 		CALL(pyroscope_stop(0));
 	CALL(pyroscope_stack_register(argv, sizeof(*argv)));
 	CALL(pyroscope_stack_unregister(argv));
+	CALL(pyroscope_heap_alloc(argv, sizeof(*argv)));
+	CALL(pyroscope_heap_free(argv));
 	CALL(pyroscope_stats(NULL));
 	if (count_samples() > 1 && argc > 5)
 		puts("counted");

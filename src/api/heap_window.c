@@ -1,0 +1,127 @@
+// SPDX-License-Identifier: Apache-2.0
+/* heap_window.c - the collector's heap part: records in, profiles out */
+#include <errno.h>
+
+#include "api/session.h"
+#include "api/stats.h"
+#include "base/buf.h"
+#include "base/log.h"
+#include "base/os.h"
+#include "profile/heap_profile.h"
+#include "source/heap.h"
+
+static bool wanted(const struct pyro_session *s)
+{
+	return s->config.types & PYRO_TYPE_HEAP;
+}
+
+void pyro_heap_window_start(struct pyro_session *s)
+{
+	if (wanted(s) && pyro_heap_start(s->config.heap_interval) != 0)
+		PYRO_LOG_ONCE("the heap is not profiled: out of memory");
+}
+
+void pyro_heap_window_add(struct pyro_session *s, const uint64_t *frames,
+			  size_t depth, enum pyro_stop stop,
+			  const struct pyro_heap_sample *sample)
+{
+	pyro_counts.heap_samples++;
+	pyro_heap_stacks_add(&s->heap, frames, depth, stop, sample,
+			     pyro_clock_ns(CLOCK_MONOTONIC));
+}
+
+static void add_live(void *arg, const struct pyro_heap_sample *sample)
+{
+	pyro_heap_stacks_live(arg, sample->id, sample->size, sample->interval);
+}
+
+static void look_at_live(struct pyro_session *s, uint64_t now)
+{
+	pyro_heap_stacks_live_begin(&s->heap, now, s->config.heap_ages);
+	pyro_live_each(add_live, &s->heap);
+	pyro_heap_stacks_live_end(&s->heap);
+}
+
+void pyro_heap_window_round(struct pyro_session *s, uint64_t now)
+{
+	struct pyro_weight lost = pyro_slots_lost(PYRO_KIND_HEAP);
+
+	pyro_counts.heap_lost += lost.count;
+	s->heap_lost.count += lost.count;
+	s->heap_lost.value += lost.value;
+	pyro_heap_adapt(now);
+	if (pyro_heap_stacks_is_full(&s->heap))
+		look_at_live(s, now);
+}
+
+static void comment(const struct pyro_session *s, struct pyro_profile *profile)
+{
+	const struct pyro_heap_stacks *h = &s->heap;
+	struct pyro_buf text = {0};
+
+	pyro_buf_printf(
+		&text,
+		"pyroscope: heap samples=%llu live=%llu lost=%llu "
+		"truncated=%llu interval=%llu",
+		(unsigned long long)h->records,
+		(unsigned long long)pyro_live_count(),
+		(unsigned long long)s->heap_lost.count,
+		(unsigned long long)(h->records - h->stops[PYRO_STOP_END]),
+		(unsigned long long)pyro_heap_interval());
+	pyro_buf_put(&text, "", 1);
+	if (!text.failed)
+		pyro_profile_comment(profile, (const char *)text.data);
+	pyro_buf_free(&text);
+}
+
+static void want_lines(struct pyro_session *s)
+{
+	for (size_t i = 0; i < s->heap.count; i++) {
+		const struct pyro_heap_stack *stack = &s->heap.stacks[i];
+
+		for (size_t j = 0; j < stack->depth; j++)
+			if (PYRO_FRAME_MODULE(stack->frames[j]))
+				pyro_lines_want(
+					s->lines,
+					PYRO_FRAME_MODULE(stack->frames[j]),
+					PYRO_FRAME_ADDRESS(stack->frames[j]),
+					(uint64_t)stack->alloc.bytes + 1);
+	}
+}
+
+void pyro_heap_window_end(struct pyro_session *s, const struct pyro_window *w,
+			  bool last)
+{
+	uint64_t now = pyro_clock_ns(CLOCK_MONOTONIC);
+	struct pyro_heap_window window = {
+		.stacks = &s->heap,
+		.types = s->config.types & PYRO_TYPE_HEAP,
+		.interval =
+			pyro_max(pyro_heap_interval(), s->config.heap_interval),
+		.time_ns = w->time_ns,
+		.duration_ns = (int64_t)(now - w->start_ns),
+		.lost = {(double)s->heap_lost.count,
+			 (double)s->heap_lost.value},
+		.symbolize = s->config.symbolize,
+		.lines = s->lines,
+		.names = s->names,
+	};
+	struct pyro_profile *profile;
+
+	if (!wanted(s))
+		return;
+	look_at_live(s, now);
+	if (s->lines) {
+		want_lines(s);
+		pyro_window_lines(s, last);
+	}
+	profile = pyro_heap_profile(&window, s->modules);
+	if (!profile)
+		return; /* the next one has it, too */
+	comment(s, profile);
+	if (pyro_output_window(s, PYRO_OUTPUT_HEAP, profile)) {
+		s->heap_lost = (struct pyro_weight){0};
+		pyro_heap_stacks_next(&s->heap);
+	}
+	pyro_profile_free(profile);
+}
