@@ -63,13 +63,14 @@ struct chain {
 	enum pyro_stop stop;
 };
 
-/* What was seen since reset; the first disagreement is kept whole. */
+/* What was seen since reset; the first disagreement, and the first walk that did
+ * not reach the end, are kept whole. */
 static struct tally {
 	_Atomic uint64_t walks, equal, incomplete, in_ld, in_vdso,
 		through_signal;
 	_Atomic bool kept;
 	bool no_end; /* no CFI says where this stack ends */
-	struct chain ours, theirs;
+	struct chain ours, theirs, shortened;
 	struct chain last;
 } tally;
 
@@ -139,8 +140,9 @@ static void compare(const ucontext_t *context)
 		atomic_fetch_add(&tally.in_vdso, 1);
 	if (walk.signal_frame)
 		atomic_fetch_add(&tally.through_signal, 1);
-	if (walk.stop != PYRO_STOP_END)
-		atomic_fetch_add(&tally.incomplete, 1);
+	if (walk.stop != PYRO_STOP_END &&
+	    atomic_fetch_add(&tally.incomplete, 1) == 0)
+		tally.shortened = ours;
 	if (ours.depth == theirs.depth &&
 	    memcmp(ours.pc, theirs.pc, ours.depth * sizeof(*ours.pc)) == 0)
 		atomic_fetch_add(&tally.equal, 1);
@@ -192,6 +194,11 @@ static void check_equal(const char *what, uint64_t at_least,
 		      (unsigned long long)wrong,
 		      (unsigned long long)atomic_load(&tally.incomplete));
 	assert_true(walks >= at_least);
+	if (atomic_load(&tally.incomplete) && !tally.no_end) {
+		print_error("the first that is not complete: \"%s\"\n",
+			    pyro_stop_name(tally.shortened.stop));
+		print_chain("ours", &tally.shortened);
+	}
 	if (wrong)
 		print_error("the first, which ended by \"%s\":\n",
 			    pyro_stop_name(tally.ours.stop));

@@ -36,7 +36,7 @@ struct block {
 };
 
 static _Atomic(struct block *) place[PLACES];
-static _Atomic long made, freed;
+static _Atomic long made, freed, bytes; /* bytes: asked for */
 static _Atomic bool stop;
 static bool only_return;
 
@@ -108,8 +108,8 @@ NOINLINE static void *storm_allocate(size_t size, unsigned kind)
 	} else if (kind % 8 == 1) {
 		size_t align = (size_t)16 << (kind / 8 % 10);
 
-		/* mimalloc 2.0.9 does not align what is as large as that. */
-		if (from_memalign(&p, align, size + (size == align)) != 0)
+		/* mimalloc 2.0.9 does not always align multiples. */
+		if (from_memalign(&p, align, size + (size % align == 0)) != 0)
 			p = NULL;
 		if ((uintptr_t)p % align != 0)
 			PROBLEM("%p is not aligned to %zu", p, align);
@@ -130,6 +130,7 @@ static struct block *make(unsigned *seed)
 		return NULL;
 	}
 	atomic_fetch_add(&made, 1);
+	atomic_fetch_add(&bytes, (long)size);
 	fill(b, size, (unsigned)rand_r(seed));
 	return b;
 }
@@ -155,6 +156,7 @@ static struct block *resize(struct block *b, unsigned *seed)
 		PROBLEM("no %zu bytes for %zu", size, old);
 		return b;
 	}
+	atomic_fetch_add(&bytes, (long)size);
 	if (size < old)
 		moved->size = size;
 	check(moved, size < old && old > 1024 ? 256 : SIZE_MAX);
@@ -272,8 +274,8 @@ static void storm(double seconds)
 		pthread_join(thread[i], NULL);
 	for (int i = 0; i < PLACES; i++)
 		end(atomic_exchange(&place[i], NULL));
-	printf("%ld blocks, %ld threads, %ld forks\n", atomic_load(&made),
-	       threads_made, forks);
+	printf("%ld blocks, %ld bytes, %ld threads, %ld forks\n",
+	       atomic_load(&made), atomic_load(&bytes), threads_made, forks);
 }
 
 /* --- many objects --- */
@@ -290,7 +292,7 @@ static void live(size_t count)
 {
 	uint32_t **object = from_calloc(count, sizeof(*object));
 	unsigned seed = 7;
-	size_t bytes = 0;
+	size_t sum = 0;
 
 	for (size_t i = 0; object && i < count; i++) {
 		size_t size = 8 + (size_t)rand_r(&seed) % 40;
@@ -301,9 +303,9 @@ static void live(size_t count)
 			break;
 		}
 		*object[i] = (uint32_t)i;
-		bytes += size;
+		sum += size;
 	}
-	printf("live %zu %zu\n", count, bytes);
+	printf("live %zu %zu\n", count, sum);
 	fflush(stdout);
 	fork_one(3);
 	sleep(4);
