@@ -300,7 +300,7 @@ static void test_calls(void **state)
 	assert_int_equal(pyro_heap_start(1), 0);
 	pyro_heap_begin(&outer, 100);
 	pyro_heap_begin(&inner, 50);
-	assert_null(inner.record);
+	assert_false(inner.sampled);
 	pyro_heap_end(&inner, t, NULL);
 	assert_false(pyro_heap_passes(10));
 	pyro_heap_end(&outer, t, NULL);
@@ -313,7 +313,7 @@ static void test_calls(void **state)
 	assert_int_equal(pyro_live_count(), 0);
 
 	pyro_heap_begin(&outer, 100);
-	assert_null(outer.record);
+	assert_false(outer.sampled);
 	pyro_heap_end(&outer, t, NULL);
 	assert_true(t->left > 0);
 	/* A size that no memory has does not turn the countdown over. */
@@ -331,10 +331,13 @@ static void test_rate(void **state)
 	double seen;
 
 	(void)state;
-	begin(&run, 64, 0);
+	begin(&run, 64, 99);
 	began = pyro_heap.samples;
-	for (size_t i = 0; i < 1000000; i++)
+	for (size_t i = 0; i < 1000000; i++) {
 		allocate(&run, next_random(&random) % BLOCKS, 200);
+		if (i % 5000 == 0)
+			pyro_slots_sweep(add_record, &run.alloc);
+	}
 	pyro_slots_sweep(add_record, &run.alloc);
 	assert_true(pyro_heap_interval() >= 8 * 64);
 	assert_true(pyro_heap.samples - began < 1000);

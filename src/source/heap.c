@@ -22,6 +22,7 @@ static struct {
 	uint64_t calm_ns;      /* the calm began, */
 	uint64_t calm_samples; /* at this number */
 	uint64_t random;
+	uint64_t last; /* the interval when it was stopped */
 } control;
 
 int pyro_heap_start(uint64_t interval)
@@ -43,12 +44,13 @@ int pyro_heap_start(uint64_t interval)
 
 void pyro_heap_stop(void)
 {
-	atomic_store(&pyro_heap.interval, 0);
+	control.last = atomic_exchange(&pyro_heap.interval, 0);
 }
 
 void pyro_heap_forget(void)
 {
 	pyro_live_clear();
+	control.last = 0;
 }
 
 void pyro_heap_forked(void)
@@ -59,7 +61,9 @@ void pyro_heap_forked(void)
 
 uint64_t pyro_heap_interval(void)
 {
-	return atomic_load(&pyro_heap.interval);
+	uint64_t interval = atomic_load(&pyro_heap.interval);
+
+	return interval ? interval : control.last;
 }
 
 /* An entry of a smaller interval is kept with the probability that it would have
@@ -123,7 +127,7 @@ static void lower_when_calm(uint64_t now)
 
 void pyro_heap_adapt(uint64_t now)
 {
-	uint64_t interval = pyro_heap_interval();
+	uint64_t interval = atomic_load(&pyro_heap.interval);
 
 	if (interval == 0 || now - control.looked_ns < PYRO_NS_PER_MS)
 		return;

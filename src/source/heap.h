@@ -29,7 +29,7 @@ void pyro_heap_adapt(uint64_t now);
 /* Of live samples that were drawn with a smaller interval, keep as many as would
  * have been drawn with this one. */
 void pyro_heap_thin(uint64_t interval);
-/* The interval of samples that are drawn now. */
+/* The interval of samples that are drawn now; after a stop, of the last ones. */
 uint64_t pyro_heap_interval(void);
 
 #endif

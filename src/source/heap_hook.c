@@ -23,7 +23,7 @@
 
 static bool to_mark(const struct pyro_heap_call *call)
 {
-	return call->record &&
+	return call->sampled &&
 	       atomic_load_explicit(&pyro_heap.marks, memory_order_relaxed);
 }
 

@@ -97,6 +97,7 @@ static uint64_t round_at_random(double x, uint64_t *random)
 	return (uint64_t)(x + 1 - pyro_heap_random(random));
 }
 
+/* NULL: it is lost, and counted so. */
 static struct pyro_record *take(struct pyro_heap_thread *t, size_t size)
 {
 	double objects = pyro_poisson_weight(size, t->interval);
@@ -139,9 +140,7 @@ void pyro_heap_begin_slow(struct pyro_heap_call *call)
 			return;
 		}
 	}
-	call->record = take(t, call->size);
-	if (!call->record)
-		call->left = draw(t);
+	call->sampled = true;
 }
 
 static struct pyro_stack stack_of(const struct pyro_heap_thread *t, pid_t tid)
@@ -183,23 +182,31 @@ static void fill_and_commit(struct pyro_record *record, void *caller)
 	pyro_readers_leave(entered);
 }
 
+/* Before the record is seen: from then on, what is not live was freed. */
+static bool add_live(struct pyro_record *record, uint64_t key)
+{
+	if (pyro_live_add(key, &record->heap))
+		return true;
+	pyro_slots_lose(record);
+	return false;
+}
+
+/* What is lost is lost for all sums alike. Then the interval doubles at once: the
+ * pool is emptied ten times a second, and a burst fills it in one millisecond. */
 void pyro_heap_end_slow(const struct pyro_heap_call *call, uint64_t key,
 			void *caller)
 {
 	struct pyro_heap_thread *t = &pyro_heap_thread;
-	struct pyro_record *record = call->record;
+	struct pyro_record *record;
 
-	if (key == 0) {
-		pyro_slots_cancel(record);
+	if (key == 0) { /* there was no memory */
 		t->left = call->left;
 		return;
 	}
-	/* Before the record is seen: from then on, what is not live was freed. */
-	if (pyro_live_add(key, &record->heap)) {
+	record = take(t, call->size);
+	if (record && add_live(record, key))
 		fill_and_commit(record, caller);
-	} else {
-		pyro_slots_lose(record);
+	else
 		pyro_heap_raise(t->interval);
-	}
 	t->left = draw(t);
 }

@@ -32,7 +32,7 @@ extern _Thread_local struct pyro_heap_thread pyro_heap_thread;
 struct pyro_heap_call {
 	uint64_t left;
 	size_t size;
-	struct pyro_record *record; /* NULL: not sampled */
+	bool sampled;
 };
 
 void pyro_heap_begin_slow(struct pyro_heap_call *call) PYRO_SIGNAL_SAFE;
@@ -55,7 +55,7 @@ static inline void pyro_heap_begin(struct pyro_heap_call *call, size_t size)
 	bool passes = pyro_heap_passes(size);
 
 	call->size = size;
-	call->record = NULL;
+	call->sampled = false;
 	call->left = pyro_heap_thread.left;
 	pyro_heap_thread.left = 0;
 	if (__builtin_expect(!passes, 0))
@@ -67,7 +67,7 @@ static inline void pyro_heap_begin(struct pyro_heap_call *call, size_t size)
 static inline void *pyro_heap_end(const struct pyro_heap_call *call, void *p,
 				  void *caller)
 {
-	if (__builtin_expect(call->record != NULL, 0))
+	if (__builtin_expect(call->sampled, 0))
 		pyro_heap_end_slow(call, (uintptr_t)p, caller);
 	else
 		pyro_heap_thread.left = call->left;

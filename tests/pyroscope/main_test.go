@@ -48,6 +48,8 @@ func run(m *testing.M) int {
 			os.Unsetenv(name)
 		}
 	}
+	// The heap's tests say so.
+	os.Setenv("PYROSCOPE_PROFILE_TYPES", "cpu")
 	workloadDir, err = os.MkdirTemp("", "pyroscope-workload-")
 	if err != nil {
 		return failed(err)
