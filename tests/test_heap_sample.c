@@ -209,7 +209,7 @@ static void test_thinning(void **state)
 			run.weight[i] = pyro_poisson_weight(i, run.interval);
 		for (size_t i = 0; i < BLOCKS; i++) {
 			allocate(&run, i, draw_size(&mix, &random));
-			if (i % 500 == 0) {
+			if (i % 100 == 0) {
 				pyro_slots_sweep(add_record, &run.alloc);
 				pyro_heap_adapt((i + 1) * PYRO_NS_PER_SEC);
 			}

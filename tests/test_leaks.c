@@ -1,9 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
-/* test_leaks.c - what is old enough is a leak, by hand-made profiles of the heap;
- * and differences as tables and flame graphs */
+/* test_leaks.c - hand-made profiles of the heap: what is summed over windows, what
+ * is old enough to be a leak; and differences as tables and flame graphs */
 #include "profile_util.h"
 
 /* The command is no library. */
+#include "cli/drops.c"
+#include "cli/file.c"
 #include "cli/leaks.c"
 #include "cli/listing.c"
 #include "cli/report.c"
@@ -287,6 +289,60 @@ static void difference_as_tree(void **state)
 	pyro_profile_free(p);
 }
 
+/* A window of heap() with one sample in a file. */
+static void drop(const char *folder, const char *name, int64_t allocated,
+		 int64_t bytes)
+{
+	struct pyro_profile *p = heap();
+	struct pyro_buf out = {0};
+	char path[PATH_MAX];
+	FILE *file;
+
+	sample(p, "f", 0x1100, -1, allocated, 1, bytes);
+	pyro_profile_comment(p, "pyroscope: heap samples=3 lost=1");
+	assert_int_equal(pyro_pprof_write(p, &out), 0);
+	snprintf(path, sizeof(path), "%s/%s", folder, name);
+	file = fopen(path, "w");
+	assert_non_null(file);
+	assert_int_equal(fwrite(out.data, 1, out.len, file), out.len);
+	fclose(file);
+	pyro_buf_free(&out);
+	pyro_profile_free(p);
+}
+
+/* Allocated is summed, in use is the last window's of each process. */
+static void windows(void **state)
+{
+	struct pyro_profile *p = heap();
+	struct pyro_drops drops;
+	char folder[PATH_MAX];
+
+	(void)state;
+	assert_int_equal(pyro_drops_make(folder), 0);
+	drop(folder, "7-100-9.heap.pb.gz", 10, 1000);
+	drop(folder, "7-100-10.heap.pb.gz", 20, 1); /* the last */
+	drop(folder, "7-100-11.pb.gz", 1, 1);       /* of CPU time, they say */
+	drop(folder, "8-100-0.heap.pb.gz", 40, 2);
+	drop(folder, "9-100-5.heap.pb.gz", 80, 4000); /* and executed another */
+	drop(folder, "9-200-0.heap.pb.gz", 160, 4);
+	drop(folder, "10-100-0.heap.pb.gz", 320, 8000);
+	drop(folder, "10-200-1.pb.gz", 1, 1);
+	/* No names of the library's. */
+	drop(folder, "7-100-010.heap.pb.gz", 640, 1);
+	drop(folder, "7-100-12.heap.pb.gzx", 640, 1);
+	drop(folder, "+7-100-12.heap.pb.gz", 640, 1);
+	assert_int_equal(pyro_drops_collect(folder, NULL, p, &drops), 0);
+	assert_int_equal(total(p, 1), 630);
+	assert_int_equal(total(p, 3), 7);
+	assert_int_equal(drops.heap.files, 6);
+	assert_int_equal(drops.heap.samples, 18);
+	assert_int_equal(drops.heap.lost, 6);
+	assert_int_equal(drops.cpu.files + drops.unreadable, 0);
+	assert_int_equal(drops.processes, 4);
+	pyro_drops_remove(folder);
+	pyro_profile_free(p);
+}
+
 static void lists_of_types(void **state)
 {
 	(void)state;
@@ -336,6 +392,7 @@ int main(void)
 		cmocka_unit_test(no_memory),
 		cmocka_unit_test(tables),
 		cmocka_unit_test(difference_as_tree),
+		cmocka_unit_test(windows),
 		cmocka_unit_test(lists_of_types),
 		cmocka_unit_test(bytes),
 	};

@@ -35,11 +35,11 @@ struct pyro_session pyro_session = {.lock = PYRO_MUTEX_INIT(PYRO_RANK_SESSION)};
 struct pyro_process pyro_process;
 
 /* A power of two that holds some tenths of a second of samples from every
- * processor. */
-static size_t slot_count(void)
+ * processor; a program that reads its data in allocates it in a burst. */
+static size_t slot_count(const struct pyro_config *config)
 {
 	long cpus = sysconf(_SC_NPROCESSORS_ONLN);
-	size_t count = 256;
+	size_t count = config->types & PYRO_TYPE_HEAP ? 1024 : 256;
 
 	while (count < (size_t)(cpus > 0 ? cpus : 1) * 64 && count < 8192)
 		count *= 2;
@@ -72,7 +72,7 @@ static int prepare(struct pyro_session *s)
 	if (!err)
 		err = pyro_registry_init();
 	if (!err && !atomic_exchange(&slots_made, true)) {
-		err = pyro_slots_init(slot_count());
+		err = pyro_slots_init(slot_count(&s->config));
 		atomic_store(&slots_made, err == 0);
 	}
 	if (err)
@@ -134,6 +134,7 @@ int pyro_session_run(enum pyro_start_how how)
 		pyro_window_since(s,
 				  atomic_load(&pyro_on_page->child_since_ns));
 	atomic_store(&s->state, PYRO_SESSION_RUNNING);
+	pyro_heap_window_start(s);
 	if (!forked)
 		pyro_on_set(PYRO_ON_STARTING);
 	err = pyro_thread_start("pyro-collect", pyro_collector_main, s);

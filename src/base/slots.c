@@ -53,6 +53,16 @@ struct pyro_record *pyro_slots_take(enum pyro_kind kind, pid_t tid,
 	return NULL;
 }
 
+bool pyro_slots_are_crowded(void)
+{
+	struct pyro_slot_pool *pool =
+		atomic_load_explicit(&pyro_slot_pool, memory_order_acquire);
+
+	return pool &&
+	       atomic_load_explicit(&pool->ready, memory_order_relaxed) >
+		       pool->mask / 2;
+}
+
 void pyro_slots_cancel(struct pyro_record *record)
 {
 	record->tid = 0;

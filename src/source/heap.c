@@ -13,7 +13,7 @@
 
 /* So long a calm, at a quarter of the rate that is allowed, halves the interval
  * again. */
-#define CALM_NS (10 * PYRO_NS_PER_SEC)
+#define CALM_NS PYRO_NS_PER_SEC
 
 /* Collector only. */
 static struct {
@@ -35,11 +35,20 @@ int pyro_heap_start(uint64_t interval)
 	control.looked_ns = 0;
 	control.random = pyro_random() | 1;
 	atomic_store(&pyro_heap.debt, 0);
-	pyro_heap.main_stack = pyro_stack_of_main();
 	atomic_store(&pyro_heap.marks, interval >= MARKED_INTERVAL_MIN &&
 					       pyro_heap_ignores_sizes());
 	atomic_store(&pyro_heap.interval, interval);
 	return 0;
+}
+
+/* hi last: until it is there, it is not used. */
+void pyro_heap_find_stack(void)
+{
+	struct pyro_stack stack = pyro_stack_of_main();
+
+	pyro_heap.main_stack.lo = stack.lo;
+	atomic_thread_fence(memory_order_release);
+	pyro_heap.main_stack.hi = stack.hi;
 }
 
 void pyro_heap_stop(void)

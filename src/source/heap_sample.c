@@ -164,6 +164,15 @@ static void drop_own_frames(struct pyro_record *record, void *caller)
 		record->pc[i] = record->pc[i + own];
 }
 
+/* While the first tables are being built. */
+static void only_caller(struct pyro_record *record, void *caller)
+{
+	record->pc[0] = pyro_strip_return_address((uintptr_t)caller) - 1;
+	record->depth = 1;
+	record->stop = PYRO_STOP_PENDING;
+	record->generation = 0;
+}
+
 static void fill_and_commit(struct pyro_record *record, void *caller)
 {
 	unsigned entered = pyro_readers_enter();
@@ -172,13 +181,18 @@ static void fill_and_commit(struct pyro_record *record, void *caller)
 	struct pyro_walk walk;
 
 	PYRO_REGS_HERE(&regs);
+	if (!snapshot) {
+		only_caller(record, caller);
+		goto commit;
+	}
 	record->depth = (uint16_t)pyro_unwind_regs(
 		snapshot, &regs, stack_of(&pyro_heap_thread, record->tid),
 		record->pc, PYRO_DEPTH_MAX, &walk);
 	record->stop = (uint16_t)walk.stop;
-	record->generation = snapshot ? snapshot->generation : 0;
+	record->generation = snapshot->generation;
 	drop_own_frames(record, caller);
-	pyro_slots_commit(record, walk.stop == PYRO_STOP_UNMAPPED);
+commit:
+	pyro_slots_commit(record, record->stop == PYRO_STOP_UNMAPPED);
 	pyro_readers_leave(entered);
 }
 
@@ -191,8 +205,8 @@ static bool add_live(struct pyro_record *record, uint64_t key)
 	return false;
 }
 
-/* What is lost is lost for all sums alike. Then the interval doubles at once: the
- * pool is emptied ten times a second, and a burst fills it in one millisecond. */
+/* What is lost is lost for all sums alike. Before it comes to that the interval
+ * doubles: a burst fills the pool faster than the collector wakes. */
 void pyro_heap_end_slow(const struct pyro_heap_call *call, uint64_t key,
 			void *caller)
 {
@@ -207,6 +221,8 @@ void pyro_heap_end_slow(const struct pyro_heap_call *call, uint64_t key,
 	if (record && add_live(record, key))
 		fill_and_commit(record, caller);
 	else
+		record = NULL;
+	if (!record || pyro_slots_are_crowded())
 		pyro_heap_raise(t->interval);
 	t->left = draw(t);
 }

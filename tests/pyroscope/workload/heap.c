@@ -3,15 +3,25 @@
 #include <pyroscope/pyroscope.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <unistd.h>
 
 #define BLOCK 16384
 
 static void *volatile kept[4096];
 
+/* Not faster than is sampled. */
+static void rest(size_t i)
+{
+	if (i % 64 == 0)
+		usleep(5000);
+}
+
 __attribute__((noinline)) static void keep(void)
 {
-	for (size_t i = 0; i < 4096; i++)
+	for (size_t i = 0; i < 4096; i++) {
 		kept[i] = malloc(BLOCK);
+		rest(i);
+	}
 }
 
 __attribute__((noinline)) static void churn(void)
@@ -20,6 +30,7 @@ __attribute__((noinline)) static void churn(void)
 		void *volatile p = malloc(BLOCK);
 
 		free(p);
+		rest(i);
 	}
 }
 
