@@ -17,6 +17,8 @@
 #include "profile/merge.h"
 
 #define AGE_NONE (-1)
+/* Shown of a stack: those next to the leak. */
+#define FRAMES_MAX 24
 
 /* Of the leaks' own profile. */
 enum {
@@ -165,16 +167,23 @@ static void say_leak(const struct pyro_report *report,
 		     const struct pyro_tree *tree, const struct leak *leak)
 {
 	char bytes[32], age[48], text[512];
+	int frames = 0;
 
 	pyro_say("%s in %" PRId64 " object%s, %s:",
 		 pyro_value_text(leak->bytes, "bytes", bytes, sizeof(bytes)),
 		 leak->objects, leak->objects == 1 ? "" : "s",
 		 age_text(leak->age, age, sizeof(age)));
 	for (uint32_t n = leak->node; n != PYRO_TREE_ROOT;
-	     n = tree->node[n].parent)
-		pyro_say("    %s",
-			 pyro_entry_text(&report->entry[tree->node[n].entry],
-					 text, sizeof(text)));
+	     n = tree->node[n].parent) {
+		const struct pyro_node *node = &tree->node[n];
+
+		if (frames++ == FRAMES_MAX) {
+			pyro_say("    ... %" PRIu32 " more", node->depth);
+			break;
+		}
+		pyro_say("    %s", pyro_entry_text(&report->entry[node->entry],
+						   text, sizeof(text)));
+	}
 }
 
 int pyro_leaks_say(const struct pyro_leaks *leaks, size_t rows)

@@ -191,13 +191,14 @@ static void say_heap_top(const struct pyro_profile *heap)
 static void say_leaks(const struct pyro_recording *rec)
 {
 	const struct pyro_leaks *leaks = &rec->leaks;
-	char bytes[32], young[32];
+	char bytes[32], young[32], age[48];
 
 	pyro_value_text(leaks->bytes, "bytes", bytes, sizeof(bytes));
 	pyro_value_text(leaks->young_bytes, "bytes", young, sizeof(young));
-	pyro_say("leaks: %s in %" PRId64 " objects in use at exit, %" PRId64
-		 " s old or older",
-		 bytes, leaks->objects, leaks->min_age);
+	snprintf(age, sizeof(age), ", %" PRId64 " s old or older",
+		 leaks->min_age);
+	pyro_say("leaks: %s in %" PRId64 " objects in use at exit%s", bytes,
+		 leaks->objects, leaks->min_age ? age : "");
 	if (pyro_leaks_say(leaks, TOP_LEAKS) < 0)
 		pyro_say("out of memory for the leaks' stacks");
 	if (leaks->young_bytes || leaks->young_objects)
