@@ -2,9 +2,9 @@
 # SPDX-License-Identifier: Apache-2.0
 # run.sh - a real program under real load, profiled without a line of its own
 #
-# Debian's redis-server under redis-benchmark, recorded by `pyro record`: a table
-# here, and demo-out/redis.pb.gz and demo-out/redis.html to look at. About 15
-# seconds; called by ./dev demo, which sets BUILD_DIR.
+# Debian's redis-server under redis-benchmark, its CPU time and its heap recorded
+# by `pyro record`: two tables here, and in demo-out two profiles and two pages to
+# look at. About 15 seconds; called by ./dev demo, which sets BUILD_DIR.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 pyro=${BUILD_DIR:?}/pyro
@@ -45,7 +45,7 @@ start_server()
 s = socket.socket()
 s.bind(("127.0.0.1", 0))
 print(s.getsockname()[1])')
-	"$pyro" record -o "$out/redis.pb.gz" --name redis -- \
+	"$pyro" record -t cpu,heap -o "$out/redis.pb.gz" --name redis -- \
 		redis-server --bind 127.0.0.1 --port "$port" --dir "$work" \
 		--save "" --appendonly no >"$work/server.log" 2>"$work/pyro.log" &
 	server=$!
@@ -84,9 +84,14 @@ cat "$work/pyro.log"
 	exit 1
 }
 [ -s "$out/redis.pb.gz" ] || exit 1
+[ -s "$out/redis.heap.pb.gz" ] || exit 1
 
 echo
 "$pyro" top -n 15 "$out/redis.pb.gz"
 echo
-"$pyro" view -o "$out/redis.html" "$out/redis.pb.gz" 2>/dev/null
-echo "flame graph: file://$out/redis.html"
+"$pyro" top -n 10 "$out/redis.heap.pb.gz"
+echo
+"$pyro" view "$out/redis.pb.gz" 2>/dev/null
+"$pyro" view "$out/redis.heap.pb.gz" 2>/dev/null
+echo "flame graphs: file://$out/redis.html"
+echo "              file://$out/redis.heap.html"
