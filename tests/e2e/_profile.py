@@ -62,18 +62,14 @@ def files():
     return len(profiles)
 
 
-def heap_of(p, name, function=""):
+def heap(name, function=""):
     """The sum of one of a heap profile's values over all stacks, or those with
     this function."""
-    return sum(s.values[i] for s in p.samples
+    return sum(s.values[i] for p in profiles for s in p.samples
                for i, (found, _) in enumerate(p.sample_types)
                if found == name and
                (not function or any(is_of(f.name, function)
                                     for f in s.frames)))
-
-
-def heap(name, function=""):
-    return sum(heap_of(p, name, function) for p in profiles)
 
 
 print(eval(sys.argv[1]))
