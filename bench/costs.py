@@ -180,4 +180,5 @@ def main():
         server(folder)
 
 
-main()
+if __name__ == "__main__":
+    main()

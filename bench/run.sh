@@ -21,4 +21,7 @@ echo "## Lines and inlined functions"
 "$here/lines.sh"
 echo
 echo "## Whole programs"
-/usr/bin/python3 "$here/costs.py" "$@"
+/usr/bin/python3 -B "$here/costs.py" "$@"
+echo
+echo "## The heap"
+/usr/bin/python3 -B "$here/heap.py"

@@ -3,8 +3,8 @@
 # soak.sh [MINUTES] - what is too long for every change: truth and the comparison
 # with perf by ten thousands of samples, walks at every instruction of more
 # programs and against gdb's and libunwind's, a storm of all that changes stacks
-# for twice MINUTES (5), each fuzz target for MINUTES, a server under load whose
-# memory must not grow. More than an hour.
+# for twice MINUTES (5), Python's own tests profiled, each fuzz target for MINUTES,
+# a server under load whose memory must not grow. More than an hour.
 set -uo pipefail
 cd "$(dirname "$0")/.."
 minutes=${1:-5}
@@ -115,6 +115,7 @@ part bash tests/e2e/truth.sh
 part bash tests/e2e/perf_compare.sh
 part bash tests/e2e/oracle.sh
 part bash tests/e2e/cross.sh
+part bash tests/e2e/suites.sh
 part storm build
 part storm_checked
 part flat_memory
