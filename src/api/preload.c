@@ -13,7 +13,9 @@
 #include "api/session.h"
 #include "base/log.h"
 #include "base/os.h"
+#include "source/alloc_hook.h"
 #include "source/exec_hook.h"
+#include "source/heap_front.h"
 #include "source/heap_next.h"
 #include "source/hook.h"
 #include "source/id_hook.h"
@@ -47,6 +49,8 @@ __attribute__((constructor)) static void on_load(void)
 	const char *entry = list ? pyro_preload_entry(list, &len) : NULL;
 
 	pyro_heap_next_resolve();
+	pyro_heap_bind_front();
+	pyro_alloc_hook_resolve();
 	pyro_hook_resolve();
 	pyro_exec_hook_resolve();
 	pyro_id_hook_resolve();
