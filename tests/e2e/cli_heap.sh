@@ -31,7 +31,8 @@ is "freed" "200 100000 0 0" "$(of churn h.pb.gz)"
 is "kept by a child" "50 15000 50 15000" "$(of keep_in_child h.pb.gz)"
 has "summary: heap" '^pyro: heap: .* allocated; .* in use at exit' err
 has "summary: where" '^pyro: +[0-9.]+ KiB  block \(heap_leaks\)' err
-has "summary: losses" 'losses: none' err
+# What was allocated before there were tables has a stack of one frame.
+has "summary: losses" 'losses: (none|[0-9]+ stacks? cut short)' err
 run "$pyro" top -t inuse_objects --cum -n 0 h.pb.gz
 has "top" ' +100 +[0-9.]+% +100 +97.66 KiB +97.66 KiB  keep_early' out
 
