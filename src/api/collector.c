@@ -243,7 +243,7 @@ static void arm(struct pyro_session *s)
 	pyro_modules_refresh(s->modules);
 	pyro_bind_refresh();
 	pyro_on_set(PYRO_ON_YES);
-	pyro_heap_find_stack();
+	pyro_heap_window_arm(s);
 	s->next_scan_ns = 0;
 	s->scan_pause_ns = SCAN_AGAIN_NS / 2;
 	scan(s, pyro_clock_ns(CLOCK_MONOTONIC));

@@ -17,7 +17,18 @@ static bool wanted(const struct pyro_session *s)
 
 void pyro_heap_window_start(struct pyro_session *s)
 {
-	if (wanted(s) && pyro_heap_start(s->config.heap_interval) != 0)
+	if (wanted(s))
+		pyro_heap_start(s->config.heap_interval);
+}
+
+/* What cannot start for want of memory says so in one line, not in two. */
+void pyro_heap_window_arm(struct pyro_session *s)
+{
+	if (!wanted(s))
+		return;
+	if (pyro_heap_interval() > 0)
+		pyro_heap_find_stack();
+	else
 		PYRO_LOG_ONCE("the heap is not profiled: out of memory");
 }
 

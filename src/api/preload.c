@@ -16,7 +16,6 @@
 #include "source/alloc_hook.h"
 #include "source/exec_hook.h"
 #include "source/heap_front.h"
-#include "source/heap_next.h"
 #include "source/hook.h"
 #include "source/id_hook.h"
 
@@ -48,8 +47,7 @@ __attribute__((constructor)) static void on_load(void)
 	size_t len;
 	const char *entry = list ? pyro_preload_entry(list, &len) : NULL;
 
-	pyro_heap_next_resolve();
-	pyro_heap_bind_front();
+	pyro_heap_bind();
 	pyro_alloc_hook_resolve();
 	pyro_hook_resolve();
 	pyro_exec_hook_resolve();

@@ -137,6 +137,8 @@ void pyro_window_lines(struct pyro_session *s, bool last);
 
 /* heap_window.c: nothing where the heap is not profiled. */
 void pyro_heap_window_start(struct pyro_session *s);
+/* When the tables are built. Collector. */
+void pyro_heap_window_arm(struct pyro_session *s);
 void pyro_heap_window_add(struct pyro_session *s, const uint64_t *frames,
 			  size_t depth, enum pyro_stop stop,
 			  const struct pyro_heap_sample *sample);

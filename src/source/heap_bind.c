@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-/* heap_bind.c - where the hooks for an allocator that comes before us belong */
+/* heap_bind.c - have calls bound to the hooks, also where another allocator comes
+ * before us */
 #include "source/heap_front.h"
 
 #include "base/log.h"
@@ -68,7 +69,7 @@ static void use_front(void)
 			      "heap, what its libraries allocate is seen");
 }
 
-void pyro_heap_bind_front(void)
+void pyro_heap_bind(void)
 {
 #define HOOKED(result, name, parameters, arguments) \
 	{#name, (void (*)(void))pyro_front_##name, &used.name},
@@ -77,5 +78,7 @@ void pyro_heap_bind_front(void)
 	static const struct pyro_hooked hooked[] = {
 		PYRO_HEAP_CALLS(HOOKED) PYRO_HEAP_FREES(HOOKED_FREE)};
 
+	pyro_heap_next_find();
+	pyro_bind_add(pyro_heap_hooked, PYRO_HEAP_COUNT, NULL);
 	pyro_bind_add(hooked, PYRO_COUNT_OF(hooked), use_front);
 }

@@ -22,7 +22,8 @@ PYRO_HEAP_FREES(PYRO_FRONT_DECLARE_FREE)
 /* Its functions; 0: it is not there, or has no such. */
 extern struct pyro_heap_next pyro_heap_front;
 
-/* Register the hooks. From the constructor. */
-void pyro_heap_bind_front(void);
+/* Have calls of the C allocator's functions bound to the hooks, wherever it comes
+ * in that order. From the constructor. */
+void pyro_heap_bind(void);
 
 #endif

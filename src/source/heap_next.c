@@ -21,18 +21,16 @@ bool pyro_heap_ignores_sizes(void)
 
 #else
 
-static void find_all(void);
-
 #define FIRST(result, name, parameters, arguments)     \
 	static result first_##name parameters          \
 	{                                              \
-		find_all();                            \
+		pyro_heap_next_find();                 \
 		return PYRO_HEAP_NEXT(name) arguments; \
 	}
 #define FIRST_FREE(name, parameters, arguments) \
 	static void first_##name parameters     \
 	{                                       \
-		find_all();                     \
+		pyro_heap_next_find();          \
 		PYRO_HEAP_NEXT(name) arguments; \
 	}
 PYRO_HEAP_CALLS(FIRST)
@@ -78,7 +76,7 @@ static void find(_Atomic uintptr_t *slot, const char *name, uintptr_t missing)
 #define FIND(name, missing) find(&pyro_heap_next.name, #name, missing)
 
 /* Two threads may both look, and find the same. */
-static void find_all(void)
+void pyro_heap_next_find(void)
 {
 	FIND(malloc, 0);
 	FIND(calloc, 0);
@@ -92,12 +90,6 @@ static void find_all(void)
 	FIND(pvalloc, (uintptr_t)missing_pvalloc);
 	FIND(free_sized, (uintptr_t)missing_free_sized);
 	FIND(free_aligned_sized, (uintptr_t)missing_free_aligned_sized);
-}
-
-void pyro_heap_next_resolve(void)
-{
-	find_all();
-	pyro_bind_add(pyro_heap_hooked, PYRO_HEAP_COUNT, NULL);
 }
 
 /* glibc's and musl's own, and mimalloc, whose mi_free_size() ignores it. Those of

@@ -77,8 +77,8 @@ PYRO_HEAP_FREES(PYRO_HEAP_DECLARE_FREE)
 
 extern const struct pyro_hooked pyro_heap_hooked[PYRO_HEAP_COUNT];
 
-/* Find them, and have calls of them bound to the hooks. From the constructor. */
-void pyro_heap_next_resolve(void);
+/* From the constructor; hooks that are called before do it themselves. */
+void pyro_heap_next_find(void);
 
 #endif
 

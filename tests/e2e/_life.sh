@@ -11,8 +11,8 @@ trap 'rm -rf "$work"' EXIT
 chmod 755 "$work"
 cd "$work" || exit 1
 unset LD_PRELOAD HOSTNAME ${!PYROSCOPE_@}
-# Tests of the heap say so.
-export PYROSCOPE_SAMPLE_RATE=1000 PYROSCOPE_PROFILE_TYPES=cpu
+# More of both kinds than by default. Files of the heap end in .heap.pb.gz.
+export PYROSCOPE_SAMPLE_RATE=1000 PYROSCOPE_HEAP_SAMPLING_INTERVAL_BYTES=16k
 
 ok()
 {
@@ -71,7 +71,7 @@ profile()
 has_samples()
 {
 	local got
-	got=$(profile "ticks('${3:-}')" drop/*.pb.gz 2>&1)
+	got=$(profile "ticks('${3:-}')" drop/*[0-9].pb.gz 2>&1)
 	if [ "${got:-0}" -ge "$2" ] 2>/dev/null; then
 		ok "$1: $got ticks${3:+ of $3}"
 	else
@@ -85,7 +85,7 @@ sampled()
 {
 	local got
 	got=$(profile "round(ticks('${3:-}') / 10 / seconds())" \
-		drop/*.pb.gz 2>&1)
+		drop/*[0-9].pb.gz 2>&1)
 	if [ "${got:-0}" -ge "$2" ] 2>/dev/null; then
 		ok "$1: $got %${3:+ in $3}"
 	else

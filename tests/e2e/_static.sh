@@ -46,7 +46,7 @@ truth()
 	run linked "$@" 1.5 2
 	succeeded "$what"
 	PYTHONPATH=$here/.. python3 "$here/_static.py" "$what" "$roots" \
-		drop/*.pb.gz <out || failed=1
+		drop/*[0-9].pb.gz <out || failed=1
 }
 
 # inside WHAT COMMAND...: stacks through the C library lead to main
@@ -58,10 +58,10 @@ inside()
 	succeeded "$what"
 	has_samples "$what" 500
 	is "$what: per mille of incomplete stacks" 0 \
-		"$(profile "round(incomplete() * 1000 / ticks())" drop/*.pb.gz)"
+		"$(profile "round(incomplete() * 1000 / ticks())" drop/*[0-9].pb.gz)"
 	is "$what: per mille that leads to main" 1000 \
 		"$(profile "round(ticks('main') * 1000 / ticks())" \
-			drop/*.pb.gz)"
+			drop/*[0-9].pb.gz)"
 }
 
 # features WHAT WANTED COMMAND...: the sum of the bits
@@ -84,6 +84,7 @@ sends()
 		done
 	fi
 	rm -f pushed/*
+	PYROSCOPE_PROFILE_TYPES=cpu \
 	PYROSCOPE_SERVER_ADDRESS=http://$2:$(cat port) timeout -s KILL 60 \
 		"$1" 0.3 2 >out 2>err
 	rc=$?
@@ -117,7 +118,7 @@ lives()
 	done
 	run linked ./forks fork
 	succeeded "forks fork"
-	for file in drop/*.pb.gz; do
+	for file in drop/*[0-9].pb.gz; do
 		[ "$(profile "ticks('in_late_child') > 0" "$file")" = True ] &&
 			files=$((files + 1))
 	done

@@ -10,7 +10,7 @@ forks=$programs/forks
 files_with()
 {
 	local count=0 file
-	for file in drop/*.pb.gz; do
+	for file in drop/*[0-9].pb.gz; do
 		[ "$(profile "ticks('$1') > 0" "$file" 2>/dev/null)" = True ] &&
 			count=$((count + 1))
 	done
@@ -39,7 +39,7 @@ for how in linked preloaded; do
 			"$(files_with in_parent)"
 		is "children of $kind, $how: incomplete stacks" 0 \
 			"$(profile "incomplete() * 100 // ticks()" \
-				drop/*.pb.gz 2>&1)"
+				drop/*[0-9].pb.gz 2>&1)"
 	done
 	run $how "$forks" handler
 	succeeded "a child's handler calls read, $how"

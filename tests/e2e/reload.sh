@@ -57,11 +57,11 @@ check()
 		str(mixed(caller, alien)) for caller, alien in (
 			('call_alpha', 'beta_'), ('call_alpha', 'gamma_'),
 			('call_beta', 'alpha_'), ('call_beta', 'gamma_')))" \
-		drop/*.pb.gz 2>&1)"
+		drop/*[0-9].pb.gz 2>&1)"
 	is "$1: whole stacks without their caller" "0 0" "$(profile "' '.join(
 		str(without(caller, name)) for caller, name in (
 			('call_alpha', 'alpha_'), ('call_beta', 'beta_')))" \
-		drop/*.pb.gz 2>&1)"
+		drop/*[0-9].pb.gz 2>&1)"
 }
 
 mkdir calm busy

@@ -6,7 +6,7 @@
 . "$(dirname "$0")/_life.sh"
 
 harm=$programs/harm
-export PYROSCOPE_SAMPLE_RATE=100 PYROSCOPE_UPLOAD_INTERVAL=1s
+export PYROSCOPE_SAMPLE_RATE=100 PYROSCOPE_UPLOAD_INTERVAL=1s PYROSCOPE_PROFILE_TYPES=cpu
 
 servers=()
 trap 'kill "${servers[@]}" 2>/dev/null; rm -rf "$work"' EXIT

@@ -14,7 +14,7 @@ counted()
 # matches NAME FRAME: as many samples have that frame at the root
 matches()
 {
-	is "$1" "$(profile "root('$2')" drop/*.pb.gz 2>&1)" "$(counted "$1")"
+	is "$1" "$(profile "root('$2')" drop/*[0-9].pb.gz 2>&1)" "$(counted "$1")"
 }
 
 matches truncated_depth '[truncated]'
@@ -28,8 +28,8 @@ matches truncated_pending '[truncated: tables not built yet]'
 matches truncated_unloaded '[truncated: code unloaded since]'
 matches lost '[lost]'
 matches overflow '[overflow]'
-is samples "$(profile "ticks()" drop/*.pb.gz)" "$(counted samples)"
-is complete "$(profile "ticks() - incomplete()" drop/*.pb.gz)" \
+is samples "$(profile "ticks()" drop/*[0-9].pb.gz)" "$(counted samples)"
+is complete "$(profile "ticks() - incomplete()" drop/*[0-9].pb.gz)" \
 	"$(counted complete)"
 is profiles_sent "$(profile "files()" drop/*.pb.gz)" "$(counted profiles_sent)"
 for reason in depth bounds progress unmapped; do
