@@ -1,7 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
 /* heap_window.c - the collector's heap part: records in, profiles out */
-#include <errno.h>
-
 #include "api/session.h"
 #include "api/stats.h"
 #include "base/buf.h"

@@ -63,18 +63,13 @@ bool pyro_slots_are_crowded(void)
 		       pool->mask / 2;
 }
 
-void pyro_slots_cancel(struct pyro_record *record)
-{
-	record->tid = 0;
-	atomic_store_explicit(&record->state, PYRO_SLOT_FREE,
-			      memory_order_release);
-}
-
 void pyro_slots_lose(struct pyro_record *record)
 {
 	lose(atomic_load_explicit(&pyro_slot_pool, memory_order_acquire),
 	     record->kind, record->weight);
-	pyro_slots_cancel(record);
+	record->tid = 0;
+	atomic_store_explicit(&record->state, PYRO_SLOT_FREE,
+			      memory_order_release);
 }
 
 void pyro_slots_wake(void)

@@ -64,8 +64,6 @@ struct pyro_record *pyro_slots_take(enum pyro_kind kind, pid_t tid,
 				    struct pyro_weight weight) PYRO_SIGNAL_SAFE;
 /* Are more than half of all slots waiting for the collector? */
 bool pyro_slots_are_crowded(void) PYRO_SIGNAL_SAFE;
-/* There was nothing to record after all. */
-void pyro_slots_cancel(struct pyro_record *record) PYRO_SIGNAL_SAFE;
 /* It cannot be recorded: its weight is lost. */
 void pyro_slots_lose(struct pyro_record *record) PYRO_SIGNAL_SAFE;
 /* Hand it to the collector; wakes it when it is idle, when the pool is half

@@ -164,6 +164,21 @@ static void drop_own_frames(struct pyro_record *record, void *caller)
 		record->pc[i] = record->pc[i + own];
 }
 
+static void walk_stack(struct pyro_record *record,
+		       const struct pyro_snapshot *snapshot, void *caller)
+{
+	struct pyro_regs regs = {0};
+	struct pyro_walk walk;
+
+	PYRO_REGS_HERE(&regs);
+	record->depth = (uint16_t)pyro_unwind_regs(
+		snapshot, &regs, stack_of(&pyro_heap_thread, record->tid),
+		record->pc, PYRO_DEPTH_MAX, &walk);
+	record->stop = (uint16_t)walk.stop;
+	record->generation = snapshot->generation;
+	drop_own_frames(record, caller);
+}
+
 /* While the first tables are being built. */
 static void only_caller(struct pyro_record *record, void *caller)
 {
@@ -177,21 +192,11 @@ static void fill_and_commit(struct pyro_record *record, void *caller)
 {
 	unsigned entered = pyro_readers_enter();
 	const struct pyro_snapshot *snapshot = pyro_modules_current();
-	struct pyro_regs regs = {0};
-	struct pyro_walk walk;
 
-	PYRO_REGS_HERE(&regs);
-	if (!snapshot) {
+	if (snapshot)
+		walk_stack(record, snapshot, caller);
+	else
 		only_caller(record, caller);
-		goto commit;
-	}
-	record->depth = (uint16_t)pyro_unwind_regs(
-		snapshot, &regs, stack_of(&pyro_heap_thread, record->tid),
-		record->pc, PYRO_DEPTH_MAX, &walk);
-	record->stop = (uint16_t)walk.stop;
-	record->generation = snapshot->generation;
-	drop_own_frames(record, caller);
-commit:
 	pyro_slots_commit(record, record->stop == PYRO_STOP_UNMAPPED);
 	pyro_readers_leave(entered);
 }
