@@ -10,8 +10,11 @@
 
 static bool same_frame(const void *owner, uint32_t item, const void *key)
 {
-	return ((const struct pyro_frames *)owner)->known[item].frame ==
-	       *(const uint64_t *)key;
+	const struct pyro_known_frame *have =
+		&((const struct pyro_frames *)owner)->known[item];
+	const struct pyro_known_frame *want = key;
+
+	return have->frame == want->frame && have->is_root == want->is_root;
 }
 
 static void hex(char *to, const struct pyro_build_id *id)
@@ -150,7 +153,10 @@ static size_t lines_of(struct pyro_frames *f, const struct pyro_module *m,
 	return count;
 }
 
-static uint32_t new_location(struct pyro_frames *f, uint64_t frame)
+/* Pyroscope 1.21 counts a stack of which no frame has a name as "other" in its
+ * flame graphs, before it asks its symbolizer. So a root is always named. */
+static uint32_t new_location(struct pyro_frames *f, uint64_t frame,
+			     bool is_root)
 {
 	uint64_t vaddr = PYRO_FRAME_ADDRESS(frame);
 	const struct pyro_module *m =
@@ -162,31 +168,32 @@ static uint32_t new_location(struct pyro_frames *f, uint64_t frame)
 	if (!m)
 		return anonymous(f, vaddr);
 	mapping = mapping_of(f, m);
-	if (!server_names(f, m))
+	if (is_root || !server_names(f, m))
 		count = lines_of(f, m, mapping, vaddr, lines);
 	return pyro_profile_location(f->profile, vaddr, mapping, lines, count);
 }
 
-static uint32_t location_of(struct pyro_frames *f, uint64_t frame)
+static uint32_t location_of(struct pyro_frames *f, uint64_t frame, bool is_root)
 {
-	uint64_t hash = pyro_hash(&frame, sizeof(frame), 0);
+	struct pyro_known_frame new = {.frame = frame, .is_root = is_root};
+	uint64_t hash = pyro_hash(&frame, sizeof(frame), is_root);
 	uint32_t item =
-		pyro_table_find(&f->by_frame, hash, same_frame, f, &frame);
+		pyro_table_find(&f->by_frame, hash, same_frame, f, &new);
 
 	if (item != PYRO_TABLE_NONE)
 		return f->known[item].location;
+	new.location = new_location(f, frame, is_root);
 
-	uint32_t location = new_location(f, frame);
 	struct pyro_known_frame *known = pyro_array_grow(
 		f->known, &f->cap, f->count + 1, sizeof(*known));
 
 	if (known) {
 		f->known = known;
-		known[f->count] = (struct pyro_known_frame){frame, location};
+		known[f->count] = new;
 		if (pyro_table_add(&f->by_frame, hash, (uint32_t)f->count) == 0)
 			f->count++;
 	}
-	return location;
+	return new.location;
 }
 
 /* The root of a stack that is not complete. */
@@ -233,7 +240,7 @@ size_t pyro_frames_stack(struct pyro_frames *f, const uint64_t *frames,
 			 uint32_t stack[PYRO_FRAMES_MAX])
 {
 	for (size_t i = 0; i < depth; i++)
-		stack[i] = location_of(f, frames[i]);
+		stack[i] = location_of(f, frames[i], i + 1 == depth);
 	if (stop != PYRO_STOP_END)
 		stack[depth++] = pyro_profile_pseudo(f->profile, root_of(stop));
 	return depth;

@@ -16,7 +16,8 @@
 enum pyro_symbolize {
 	PYRO_SYMBOLIZE_NAMES,  /* its function */
 	PYRO_SYMBOLIZE_LINES,  /* source lines and inlined functions, too */
-	PYRO_SYMBOLIZE_SERVER, /* its address: the server finds the name */
+	PYRO_SYMBOLIZE_SERVER, /* its address: the server finds the name; but
+				* a stack's root is named */
 	PYRO_SYMBOLIZE_COUNT
 };
 
@@ -32,10 +33,11 @@ struct pyro_frames {
 	struct pyro_names *names; /* makes them readable; NULL: as they are */
 
 	struct pyro_perf_map made;  /* code that no object holds */
-	struct pyro_table by_frame; /* frame -> index into known */
+	struct pyro_table by_frame; /* frame, is_root -> index into known */
 	struct pyro_known_frame {
 		uint64_t frame;
 		uint32_t location;
+		bool is_root;
 	} * known;
 	size_t count, cap;
 	uint32_t *mapping; /* by module id; 0: not added yet */

@@ -146,13 +146,10 @@ func (q *query) merged(t *testing.T, kind, selector string) *profile.Profile {
 func (q *query) flamegraph(t *testing.T, selector string) ([]string, int64) {
 	t.Helper()
 	start, end := q.bounds()
-	// By default small nodes are "other", and where the server looks for
-	// the names each address is a node.
-	nodes := int64(16384)
 	answer, err := q.client.SelectMergeStacktraces(context.Background(),
 		connect.NewRequest(&querierv1.SelectMergeStacktracesRequest{
 			ProfileTypeID: cpuType, LabelSelector: selector,
-			Start: start, End: end, MaxNodes: &nodes,
+			Start: start, End: end,
 		}))
 	if err != nil {
 		t.Fatalf("SelectMergeStacktraces %s: %v", selector, err)
