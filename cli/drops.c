@@ -24,7 +24,6 @@
 
 #define REMOVE_TRIES 20
 #define REMOVE_PAUSE (5 * PYRO_NS_PER_MS)
-#define COMMENT_PREFIX "pyroscope: "
 
 static int make_in(const char *base, char path[PATH_MAX])
 {
@@ -218,9 +217,9 @@ static void add_comment(struct pyro_drop_sums *sums, const char *comment)
 	long long value;
 	int used = 0;
 
-	if (strncmp(comment, COMMENT_PREFIX, strlen(COMMENT_PREFIX)) != 0)
+	if (strncmp(comment, PYRO_DROPS_COUNTS, strlen(PYRO_DROPS_COUNTS)) != 0)
 		return;
-	comment += strlen(COMMENT_PREFIX);
+	comment += strlen(PYRO_DROPS_COUNTS);
 	/* Behind a word that says what is counted: "heap samples=3". */
 	if (sscanf(comment, " heap%n", &used) == 0 && used)
 		comment += used;

@@ -22,7 +22,22 @@
 #define RATE_DEFAULT 100
 #define LEAK_AGE_S 8
 
-/* Windows' comments become one for the run. */
+/* What windows say in words is kept, and once. */
+static void drop_counts(struct pyro_profile *profile)
+{
+	size_t kept = 0;
+
+	for (size_t i = 0; i < profile->comments_count; i++) {
+		uint32_t comment = profile->comments[i];
+
+		if (strncmp(pyro_profile_text(profile, comment),
+			    PYRO_DROPS_COUNTS, strlen(PYRO_DROPS_COUNTS)) != 0)
+			profile->comments[kept++] = comment;
+	}
+	profile->comments_count = kept;
+}
+
+/* Windows' numbers become those of the run. */
 static void describe(const struct pyro_recording *rec,
 		     struct pyro_profile *profile,
 		     const struct pyro_drop_sums *sums)
@@ -32,9 +47,10 @@ static void describe(const struct pyro_recording *rec,
 
 	profile->time_ns = rec->time_ns;
 	profile->duration_ns = (int64_t)rec->duration_ns;
-	profile->comments_count = 0;
+	drop_counts(profile);
 	pyro_buf_printf(&buf,
-			"pyroscope: samples=%" PRIu64 " lost=%" PRIu64
+			PYRO_DROPS_COUNTS
+			"samples=%" PRIu64 " lost=%" PRIu64
 			" truncated=%" PRIu64 " unsampled_ns=%" PRId64
 			" threads_unarmed=%" PRIu64 " unreadable=%zu cut=%zu",
 			sums->samples, sums->lost, sums->truncated,

@@ -3,7 +3,8 @@
 # soak.sh [MINUTES] - what is too long for every change: truth and the comparison
 # with perf by ten thousands of samples, walks at every instruction of more
 # programs and against gdb's and libunwind's, a storm of all that changes stacks
-# for twice MINUTES (5), Python's own tests profiled, each fuzz target for MINUTES,
+# for twice MINUTES (5) and one of the heap's for MINUTES, the heap of programs that
+# allocate GiB, Python's own tests profiled, each fuzz target for MINUTES,
 # a server under load whose memory must not grow. More than an hour.
 set -uo pipefail
 cd "$(dirname "$0")/.."
@@ -116,6 +117,8 @@ part bash tests/e2e/perf_compare.sh
 part bash tests/e2e/oracle.sh
 part bash tests/e2e/cross.sh
 part bash tests/e2e/suites.sh
+part bash tests/e2e/heap_programs.sh
+HEAP_STORM_SECONDS=$((minutes * 60)) part bash tests/e2e/heap_storm.sh
 part storm build
 part storm_checked
 part flat_memory

@@ -190,6 +190,34 @@ static void test_given_back(void **state)
 	pyro_slots_free();
 }
 
+/* Slots that a sweep freed are taken again: memory for what comes between two
+ * sweeps is all that is used. */
+static void test_few_are_used(void **state)
+{
+	const struct pyro_record *seen[64];
+	size_t used = 0;
+
+	(void)state;
+	assert_int_equal(pyro_slots_init(COUNT), 0);
+	for (int round = 0; round < 100; round++) {
+		for (int i = 0; i < 10; i++) {
+			struct pyro_record *r = take(1, 10, 1);
+			size_t at = 0;
+
+			assert_non_null(r);
+			while (at < used && seen[at] != r)
+				at++;
+			if (at == used)
+				seen[used++] = r;
+			assert_true(used < PYRO_COUNT_OF(seen));
+			pyro_slots_commit(r, false);
+		}
+		assert_int_equal(pyro_slots_sweep(ignore, NULL), 10);
+	}
+	assert_int_equal(used, 10);
+	pyro_slots_free();
+}
+
 static void *take_and_die(void *arg)
 {
 	pid_t *tid = arg;
@@ -349,6 +377,7 @@ int main(void)
 		cmocka_unit_test(test_full),
 		cmocka_unit_test(test_nothing_is_lost_uncounted),
 		cmocka_unit_test(test_given_back),
+		cmocka_unit_test(test_few_are_used),
 		cmocka_unit_test(test_dead_writer),
 		cmocka_unit_test(test_fork),
 		cmocka_unit_test(test_waits),

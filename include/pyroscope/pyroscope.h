@@ -236,7 +236,7 @@ PYROSCOPE_API void pyroscope_load(const char *address);
  *   -EINVAL    a field is out of its bounds, or size is not plausible
  *   -E2BIG     config has fields set that this library does not know
  *   -ENOTSUP   this process cannot be profiled: another kind of CPU or an old
- *              kernel, a sanitizer or Valgrind, a privileged executable
+ *              kernel, a sanitizer, Valgrind or rr, a privileged executable
  *   -ENOMEM, -EAGAIN  no memory, no thread or no timer could be had
  * A log line says more.
  *

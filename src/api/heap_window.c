@@ -6,6 +6,7 @@
 #include "base/log.h"
 #include "base/os.h"
 #include "profile/heap_profile.h"
+#include "source/bind.h"
 #include "source/heap.h"
 
 static bool wanted(const struct pyro_session *s)
@@ -63,24 +64,47 @@ void pyro_heap_window_round(struct pyro_session *s, uint64_t now)
 		look_at_live(s, now);
 }
 
+/* How the program's calls of malloc() reach the hook. */
+static const char *mode_name(enum pyro_bind_mode mode)
+{
+	switch (mode) {
+	case PYRO_BIND_SYMBOLS:
+		return "symbols";
+	case PYRO_BIND_GOT:
+		return "got";
+	case PYRO_BIND_OWN:
+		return "own";
+	case PYRO_BIND_WRAP:
+		return "wrap";
+	default:
+		return "none";
+	}
+}
+
 static void comment(const struct pyro_session *s, struct pyro_profile *profile)
 {
 	const struct pyro_heap_stacks *h = &s->heap;
+	enum pyro_bind_mode mode = pyro_bind_mode("malloc");
 	struct pyro_buf text = {0};
 
 	pyro_buf_printf(
 		&text,
 		"pyroscope: heap samples=%llu live=%llu lost=%llu "
-		"truncated=%llu interval=%llu",
+		"truncated=%llu interval=%llu hooks=%s",
 		(unsigned long long)h->records,
 		(unsigned long long)pyro_live_count(),
 		(unsigned long long)s->heap_lost.count,
 		(unsigned long long)(h->records - h->stops[PYRO_STOP_END]),
-		(unsigned long long)pyro_heap_interval());
+		(unsigned long long)pyro_heap_interval(), mode_name(mode));
 	pyro_buf_put(&text, "", 1);
 	if (!text.failed)
 		pyro_profile_comment(profile, (const char *)text.data);
 	pyro_buf_free(&text);
+	if (mode == PYRO_BIND_OWN)
+		pyro_profile_comment(profile,
+				     "the program has a malloc() of its own: "
+				     "only what its libraries allocate is "
+				     "here");
 }
 
 static void want_lines(struct pyro_session *s)

@@ -158,13 +158,15 @@ extern void __hwasan_init(void) PYRO_WEAK;
 extern void __msan_init(void) PYRO_WEAK;
 extern void __tsan_init(void) PYRO_WEAK;
 
-/* Their interceptors and ours do not get on, and their times mean nothing. */
+/* Their interceptors and ours do not get on, and their times mean nothing. rr
+ * sets the variable for what it records. */
 bool pyro_session_is_refused(void)
 {
 	const char *preload = secure_getenv("LD_PRELOAD");
 
 	return __asan_init || __hwasan_init || __msan_init || __tsan_init ||
-	       (preload && strstr(preload, "vgpreload"));
+	       (preload && strstr(preload, "vgpreload")) ||
+	       secure_getenv("RUNNING_UNDER_RR");
 }
 
 int pyro_session_start(const struct pyroscope_config *given,
@@ -178,8 +180,8 @@ int pyro_session_start(const struct pyroscope_config *given,
 	int err = atomic_load(&s->state) == PYRO_SESSION_IDLE ? 0 : -EALREADY;
 
 	if (!err && pyro_session_is_refused()) {
-		pyro_log("not started: the program runs under a sanitizer or "
-			 "Valgrind");
+		pyro_log("not started: the program runs under a sanitizer, "
+			 "Valgrind or rr");
 		err = -ENOTSUP;
 	}
 	if (!err)

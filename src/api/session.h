@@ -106,7 +106,7 @@ extern struct pyro_session pyro_session;
 extern struct pyro_process pyro_process;
 
 /* session.c */
-/* Does the program run under a sanitizer or Valgrind? */
+/* Does the program run under a sanitizer, Valgrind or rr? */
 bool pyro_session_is_refused(void);
 int pyro_session_start(const struct pyroscope_config *given,
 		       enum pyro_start_how how);

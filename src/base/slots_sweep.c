@@ -68,6 +68,9 @@ size_t pyro_slots_sweep(pyro_record_fn *fn, void *arg)
 				      memory_order_release);
 		swept++;
 	}
+	/* The same slots again: memory for the most records between two
+	 * sweeps, not for all. */
+	atomic_store_explicit(&pool->next, 0, memory_order_relaxed);
 	return swept;
 }
 

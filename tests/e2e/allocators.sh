@@ -162,5 +162,11 @@ for how in "the program's own allocator:-DOWN" "jemalloc inside:-Wl,-u,malloc $j
 	run linked ./own
 	counts "$how" 1
 	is "$how: is told" 1 "$(grep -c 'a malloc() of its own' err)"
+	is "$how: each profile says so" True "$(profile \
+		"all('hooks=own' in p.comments[0] and 'its own' in p.comments[1]
+		for p in profiles)" drop/*.heap.pb.gz 2>&1)"
+	"$build/pyro" record -q -t heap --heap-interval 1 -o own.pb.gz ./own >out 2>err
+	is "$how: pyro record's profile says so" 1 "$(profile \
+		"sum('its own' in c for c in profiles[0].comments)" own.pb.gz 2>&1)"
 done
 finish

@@ -35,6 +35,30 @@ for how in linked preloaded; do
 	sampled "threads with all signals blocked, $how" 50 burn_blocked
 done
 
+## What cannot be profiled runs on, and one line says why
+cat >sane.c <<'EOF'
+#include <stdio.h>
+#include <stdlib.h>
+int main(void)
+{
+	char *volatile p = malloc(10);
+
+	free(p);
+	puts("done");
+	return 0;
+}
+EOF
+cc -o sane sane.c &&
+	clang -o sane-asan -fsanitize=address sane.c || exit 1
+for what in asan:./sane-asan "rr:env RUNNING_UNDER_RR=1 ./sane"; do
+	# shellcheck disable=SC2086
+	run preloaded ${what#*:}
+	succeeded "${what%%:*}" 1
+	is "${what%%:*}: is told" "done 1" "$(cat out) $(grep -c \
+		'not started: the program runs under a' err)"
+	is "${what%%:*}: no profile" 0 "$(find drop -type f | wc -l)"
+done
+
 ## Limits, as a user of their own: queued signals count for the user
 if [ "$(id -u)" = 0 ]; then
 	as_user=(setpriv --reuid=61234 --regid=61234 --clear-groups)

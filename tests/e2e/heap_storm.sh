@@ -7,7 +7,7 @@
 # and in static programs of glibc and musl. HEAP_STORM_SECONDS is taken from the
 # environment.
 . "$(dirname "$0")/_life.sh"
-seconds=${HEAP_STORM_SECONDS:-15}
+seconds=${HEAP_STORM_SECONDS:-30}
 source=${SOURCE_DIR:?}/tests/programs/heap_storm.c
 export PYROSCOPE_HEAP_SAMPLING_INTERVAL_BYTES=4k PYROSCOPE_PROFILE_TYPES=cpu,heap
 run_seconds=$((seconds + 120))
