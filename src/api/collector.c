@@ -240,8 +240,10 @@ static void wait_until_worth_it(struct pyro_session *s)
 
 static void arm(struct pyro_session *s)
 {
-	pyro_modules_refresh(s->modules);
+	/* First, for what is allocated counts from the start, and tables take
+	 * their time. */
 	pyro_bind_refresh();
+	pyro_modules_refresh(s->modules);
 	pyro_on_set(PYRO_ON_YES);
 	pyro_heap_window_arm(s);
 	s->next_scan_ns = 0;
