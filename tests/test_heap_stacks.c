@@ -24,12 +24,12 @@ static const struct pyro_heap_stack *find(const struct pyro_heap_stacks *h,
 {
 	const struct pyro_heap_stack *found = NULL;
 
-	for (size_t i = 0; i < h->count; i++)
-		if (h->stacks[i].frames[0] == stack) {
+	for (size_t i = 0; i < h->set.count; i++)
+		if (h->set.stacks[i].frames[0] == stack) {
 			assert_null(found); /* once */
-			assert_int_equal(h->stacks[i].depth, 2);
-			assert_int_equal(h->stacks[i].frames[1], 7);
-			found = &h->stacks[i];
+			assert_int_equal(h->set.stacks[i].depth, 2);
+			assert_int_equal(h->set.stacks[i].frames[1], 7);
+			found = &h->values[i];
 		}
 	return found;
 }
@@ -139,7 +139,7 @@ static void test_unknown_and_twice(void **state)
 	LOOK(&h, 1, 2, 1, 3, 1);
 	check(&h, 100, 1, 10, 1, 10);
 	assert_int_equal(h.unknown, 2);
-	assert_int_equal(h.count, 1);
+	assert_int_equal(h.set.count, 1);
 	add(&h, 100, 2, 10, 0);
 	add(&h, 300, 3, 10, 0);
 	LOOK(&h, 3, 2, 1);
@@ -232,7 +232,7 @@ static void test_overflow(void **state)
 	(void)state;
 	for (uint64_t i = 1; i <= PYRO_STACKS_MAX + 1000; i++)
 		add(&h, i, i, 10, 0);
-	assert_int_equal(h.count, PYRO_STACKS_MAX);
+	assert_int_equal(h.set.count, PYRO_STACKS_MAX);
 	assert_true(h.overflow.alloc.objects == 1000);
 	assert_true(h.overflow.alloc.bytes == 10000);
 	pyro_heap_stacks_live_begin(&h, 0, false);
@@ -243,7 +243,7 @@ static void test_overflow(void **state)
 	assert_int_equal(h.ids_count, 600);
 
 	pyro_heap_stacks_next(&h);
-	assert_int_equal(h.count, 100);
+	assert_int_equal(h.set.count, 100);
 	assert_true(h.overflow.alloc.objects == 0);
 	assert_int_equal(h.overflow.ids, 500);
 	add(&h, 1, UINT64_C(1) << 40, 10, 0);
@@ -328,16 +328,16 @@ static void test_random(void **state)
 				check(&h, s, 0, 0, 0, 0);
 		}
 		assert_int_equal(h.unknown, 0);
-		most = pyro_max(most, h.count);
+		most = pyro_max(most, h.set.count);
 		pyro_heap_stacks_next(&h);
-		assert_true(h.count >= live);
+		assert_true(h.set.count >= live);
 	}
 	assert_true(most < 2500); /* of the 3850 that there have been */
 	LOOK(&h, 0);
 	LOOK(&h, 0);
 	assert_int_equal(h.ids_count, 0);
 	pyro_heap_stacks_next(&h);
-	assert_int_equal(h.count, 0);
+	assert_int_equal(h.set.count, 0);
 	pyro_heap_stacks_free(&h);
 }
 
@@ -356,16 +356,16 @@ static void test_out_of_memory(void **state)
 		for (uint64_t i = 1; i <= 3000; i++)
 			add(&h, i % 1500, i, 10, 0);
 		objects = h.overflow.alloc.objects;
-		for (size_t i = 0; i < h.count; i++)
-			objects += h.stacks[i].alloc.objects;
+		for (size_t i = 0; i < h.set.count; i++)
+			objects += h.values[i].alloc.objects;
 		assert_true(objects == 3000);
 		pyro_heap_stacks_live_begin(&h, 0, false);
 		for (uint64_t i = 1; i <= 3000; i += 5)
 			pyro_heap_stacks_live(&h, i, 10, 1);
 		pyro_heap_stacks_live_end(&h);
 		objects = (double)h.unknown + inuse_of(&h, &h.overflow).objects;
-		for (size_t i = 0; i < h.count; i++)
-			objects += inuse_of(&h, &h.stacks[i]).objects;
+		for (size_t i = 0; i < h.set.count; i++)
+			objects += inuse_of(&h, &h.values[i]).objects;
 		assert_true(objects == 600);
 		pyro_heap_stacks_next(&h);
 		pyro_heap_stacks_next(&h);

@@ -6,19 +6,19 @@
 
 #include "profile/stacks.h"
 
-static const struct pyro_stack_entry *find(const struct pyro_stacks *stacks,
-					   const uint64_t *frames, size_t depth,
-					   enum pyro_stop stop)
+static const struct pyro_stack_values *find(const struct pyro_stacks *stacks,
+					    const uint64_t *frames,
+					    size_t depth, enum pyro_stop stop)
 {
-	const struct pyro_stack_entry *found = NULL;
+	const struct pyro_stack_values *found = NULL;
 
-	for (size_t i = 0; i < stacks->count; i++) {
-		const struct pyro_stack_entry *e = &stacks->entries[i];
+	for (size_t i = 0; i < stacks->set.count; i++) {
+		const struct pyro_stack_frames *e = &stacks->set.stacks[i];
 
 		if (e->depth == depth && e->stop == (uint16_t)stop &&
 		    memcmp(e->frames, frames, depth * sizeof(*frames)) == 0) {
 			assert_null(found); /* once */
-			found = e;
+			found = &stacks->values[i];
 		}
 	}
 	return found;
@@ -38,14 +38,14 @@ static void test_sums(void **state)
 	}
 	pyro_stacks_add(&stacks, a, 0, PYRO_STOP_BOUNDS, 5, 1);
 	a[0] = 99; /* frames were copied */
-	assert_int_equal(stacks.count, 5);
+	assert_int_equal(stacks.set.count, 5);
 	a[0] = 1;
-	assert_int_equal(find(&stacks, a, 3, PYRO_STOP_END)->values.ns, 1000);
-	assert_int_equal(find(&stacks, a, 3, PYRO_STOP_END)->values.ticks, 10);
-	assert_int_equal(find(&stacks, b, 2, PYRO_STOP_END)->values.ns, 100);
-	assert_int_equal(find(&stacks, c, 3, PYRO_STOP_END)->values.ticks, 30);
-	assert_int_equal(find(&stacks, a, 3, PYRO_STOP_GAP)->values.ns, 70);
-	assert_int_equal(find(&stacks, a, 0, PYRO_STOP_BOUNDS)->values.ns, 5);
+	assert_int_equal(find(&stacks, a, 3, PYRO_STOP_END)->ns, 1000);
+	assert_int_equal(find(&stacks, a, 3, PYRO_STOP_END)->ticks, 10);
+	assert_int_equal(find(&stacks, b, 2, PYRO_STOP_END)->ns, 100);
+	assert_int_equal(find(&stacks, c, 3, PYRO_STOP_END)->ticks, 30);
+	assert_int_equal(find(&stacks, a, 3, PYRO_STOP_GAP)->ns, 70);
+	assert_int_equal(find(&stacks, a, 0, PYRO_STOP_BOUNDS)->ns, 5);
 	assert_int_equal(stacks.total_ns, 1000 + 100 + 10 + 70 + 5);
 	assert_int_equal(stacks.total_ticks, 10 + 20 + 30 + 40 + 1);
 	assert_int_equal(stacks.records, 41);
@@ -54,12 +54,13 @@ static void test_sums(void **state)
 	assert_int_equal(stacks.overflow.ns, 0);
 
 	pyro_stacks_clear(&stacks);
-	assert_int_equal(stacks.count + stacks.total_ns + stacks.total_ticks +
-				 stacks.records + stacks.stops[PYRO_STOP_END],
+	assert_int_equal(stacks.set.count + stacks.total_ns +
+				 stacks.total_ticks + stacks.records +
+				 stacks.stops[PYRO_STOP_END],
 			 0);
 	pyro_stacks_add(&stacks, b, 2, PYRO_STOP_END, 3, 1);
-	assert_int_equal(stacks.count, 1);
-	assert_int_equal(find(&stacks, b, 2, PYRO_STOP_END)->values.ns, 3);
+	assert_int_equal(stacks.set.count, 1);
+	assert_int_equal(find(&stacks, b, 2, PYRO_STOP_END)->ns, 3);
 	pyro_stacks_free(&stacks);
 	pyro_stacks_free(&stacks);
 }
@@ -75,18 +76,17 @@ static void test_delayed(void **state)
 	/* A tenth of the limit a tick. */
 	pyro_stacks_add(&stacks, f, 1, PYRO_STOP_END, max, 10);
 	pyro_stacks_add(&stacks, f, 1, PYRO_STOP_END, max + max / 10, 11);
-	assert_int_equal(stacks.entries[0].values.delayed_ns, 0);
+	assert_int_equal(stacks.values[0].delayed_ns, 0);
 	pyro_stacks_add(&stacks, f, 1, PYRO_STOP_END, max + max / 5, 12);
 	pyro_stacks_add(&stacks, f, 1, PYRO_STOP_END, 3 * max, 30);
-	assert_int_equal(stacks.entries[0].values.delayed_ns,
+	assert_int_equal(stacks.values[0].delayed_ns,
 			 max / 10 + (3 * max - max - max / 10));
-	assert_int_equal(stacks.entries[0].values.ns,
-			 6 * max + max / 10 + max / 5);
+	assert_int_equal(stacks.values[0].ns, 6 * max + max / 10 + max / 5);
 	/* At 1 Hz one period is more than the limit, and not delayed. */
 	pyro_stacks_add(&stacks, g, 1, PYRO_STOP_END, PYRO_NS_PER_SEC, 1);
-	assert_int_equal(stacks.entries[1].values.delayed_ns, 0);
+	assert_int_equal(stacks.values[1].delayed_ns, 0);
 	pyro_stacks_add(&stacks, g, 1, PYRO_STOP_END, 3 * PYRO_NS_PER_SEC, 3);
-	assert_int_equal(stacks.entries[1].values.delayed_ns,
+	assert_int_equal(stacks.values[1].delayed_ns,
 			 2 * PYRO_NS_PER_SEC - max);
 	/* A weight without ticks divides nothing by zero. */
 	pyro_stacks_add(&stacks, g, 1, PYRO_STOP_END, 5, 0);
@@ -110,16 +110,16 @@ static void test_overflow(void **state)
 	}
 	f[0] = 7;
 	pyro_stacks_add(&stacks, f, 8, PYRO_STOP_END, 1, 1);
-	assert_int_equal(stacks.count, PYRO_STACKS_MAX);
+	assert_int_equal(stacks.set.count, PYRO_STACKS_MAX);
 	assert_int_equal(stacks.overflow.ticks, 1000);
 	assert_int_equal(stacks.total_ns, total + 1);
 
 	uint64_t kept = 0;
 
-	for (size_t i = 0; i < stacks.count; i++)
-		kept += stacks.entries[i].values.ns;
+	for (size_t i = 0; i < stacks.set.count; i++)
+		kept += stacks.values[i].ns;
 	assert_int_equal(kept + stacks.overflow.ns, total + 1);
-	assert_int_equal(find(&stacks, f, 8, PYRO_STOP_END)->values.ns, 8);
+	assert_int_equal(find(&stacks, f, 8, PYRO_STOP_END)->ns, 8);
 	pyro_stacks_free(&stacks);
 }
 
@@ -158,12 +158,12 @@ static void test_random(void **state)
 		list[at].ticks++;
 	}
 	for (int i = 0; i < LIST; i++) {
-		const struct pyro_stack_entry *e = find(
+		const struct pyro_stack_values *e = find(
 			&stacks, list[i].frames, list[i].depth, list[i].stop);
 
 		assert_non_null(e);
-		assert_int_equal(e->values.ns, list[i].ns);
-		assert_int_equal(e->values.ticks, list[i].ticks);
+		assert_int_equal(e->ns, list[i].ns);
+		assert_int_equal(e->ticks, list[i].ticks);
 	}
 	pyro_stacks_free(&stacks);
 }

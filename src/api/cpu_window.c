@@ -82,19 +82,22 @@ void pyro_window_lines(struct pyro_session *s, bool last)
 			   last ? LAST_LINES_NS : UINT64_MAX);
 }
 
+void pyro_window_want_lines(struct pyro_session *s,
+			    const struct pyro_stack_frames *stack,
+			    uint64_t weight)
+{
+	for (size_t i = 0; i < stack->depth; i++)
+		if (PYRO_FRAME_MODULE(stack->frames[i]))
+			pyro_lines_want(
+				s->lines, PYRO_FRAME_MODULE(stack->frames[i]),
+				PYRO_FRAME_ADDRESS(stack->frames[i]), weight);
+}
+
 static void want_lines(struct pyro_session *s)
 {
-	for (size_t i = 0; i < s->stacks.count; i++) {
-		const struct pyro_stack_entry *e = &s->stacks.entries[i];
-
-		for (size_t j = 0; j < e->depth; j++)
-			if (PYRO_FRAME_MODULE(e->frames[j]))
-				pyro_lines_want(
-					s->lines,
-					PYRO_FRAME_MODULE(e->frames[j]),
-					PYRO_FRAME_ADDRESS(e->frames[j]),
-					e->values.ns);
-	}
+	for (size_t i = 0; i < s->stacks.set.count; i++)
+		pyro_window_want_lines(s, &s->stacks.set.stacks[i],
+				       s->stacks.values[i].ns);
 }
 
 static bool write_window(struct pyro_session *s,
@@ -122,7 +125,7 @@ void pyro_cpu_window_end(struct pyro_session *s, bool last)
 	int64_t residual = w->residual_ns + (int64_t)(cpu - w->cpu_ns) -
 			   (int64_t)(library - w->library_ns) -
 			   (int64_t)(s->stacks.total_ns + w->lost_ns);
-	bool empty = s->stacks.count == 0 && w->lost_ns == 0;
+	bool empty = s->stacks.set.count == 0 && w->lost_ns == 0;
 
 	/* An idle window says nothing: its little goes to the next one. */
 	if (!(s->config.types & PYRO_TYPE_CPU) ||

@@ -109,17 +109,10 @@ static void comment(const struct pyro_session *s, struct pyro_profile *profile)
 
 static void want_lines(struct pyro_session *s)
 {
-	for (size_t i = 0; i < s->heap.count; i++) {
-		const struct pyro_heap_stack *stack = &s->heap.stacks[i];
-
-		for (size_t j = 0; j < stack->depth; j++)
-			if (PYRO_FRAME_MODULE(stack->frames[j]))
-				pyro_lines_want(
-					s->lines,
-					PYRO_FRAME_MODULE(stack->frames[j]),
-					PYRO_FRAME_ADDRESS(stack->frames[j]),
-					(uint64_t)stack->alloc.bytes + 1);
-	}
+	for (size_t i = 0; i < s->heap.set.count; i++)
+		pyro_window_want_lines(s, &s->heap.set.stacks[i],
+				       (uint64_t)s->heap.values[i].alloc.bytes +
+					       1);
 }
 
 void pyro_heap_window_end(struct pyro_session *s, const struct pyro_window *w,

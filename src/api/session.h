@@ -132,6 +132,10 @@ void pyro_window_since(struct pyro_session *s, uint64_t start_ns);
  * next window. */
 void pyro_cpu_window_end(struct pyro_session *s, bool last);
 
+/* Its lines are wanted, the more so the greater the weight. */
+void pyro_window_want_lines(struct pyro_session *s,
+			    const struct pyro_stack_frames *stack,
+			    uint64_t weight);
 /* Read debug information for what was asked for with pyro_lines_want(). */
 void pyro_window_lines(struct pyro_session *s, bool last);
 

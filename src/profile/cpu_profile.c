@@ -12,29 +12,29 @@ static void add_values(struct pyro_profile *profile, const uint32_t *stack,
 }
 
 /* Room for one mark more: a leaf that is no code. */
-static void add_stack(struct pyro_frames *f, const struct pyro_stack_entry *e)
+static void add_stack(struct pyro_frames *f, const struct pyro_stack_frames *s,
+		      const struct pyro_stack_values *values)
 {
 	uint32_t stack[PYRO_FRAMES_MAX + 1];
 	uint32_t *leaf = stack + 1;
-	size_t depth = pyro_frames_stack(f, e->frames, e->depth, e->stop, leaf);
-	uint64_t ns = e->values.ns - e->values.delayed_ns;
+	size_t depth = pyro_frames_stack(f, s->frames, s->depth, s->stop, leaf);
+	uint64_t ns = values->ns - values->delayed_ns;
 
-	add_values(f->profile, leaf, depth, e->values.ticks, ns);
-	if (e->values.delayed_ns) {
+	add_values(f->profile, leaf, depth, values->ticks, ns);
+	if (values->delayed_ns) {
 		stack[0] = pyro_profile_pseudo(f->profile, "[signal delayed]");
-		add_values(f->profile, stack, depth + 1, 0,
-			   e->values.delayed_ns);
+		add_values(f->profile, stack, depth + 1, 0, values->delayed_ns);
 	}
 }
 
 static void add_stacks(struct pyro_frames *f, const struct pyro_stacks *stacks)
 {
-	for (size_t i = 0; i < stacks->count; i++)
-		pyro_frames_want(f, stacks->entries[i].frames,
-				 stacks->entries[i].depth);
+	for (size_t i = 0; i < stacks->set.count; i++)
+		pyro_frames_want(f, stacks->set.stacks[i].frames,
+				 stacks->set.stacks[i].depth);
 	pyro_frames_wanted(f);
-	for (size_t i = 0; i < stacks->count; i++)
-		add_stack(f, &stacks->entries[i]);
+	for (size_t i = 0; i < stacks->set.count; i++)
+		add_stack(f, &stacks->set.stacks[i], &stacks->values[i]);
 }
 
 static void add_pseudo(struct pyro_profile *profile, const char *name,

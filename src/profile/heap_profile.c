@@ -49,19 +49,20 @@ static void add_sample(struct builder *b, const uint32_t *stack, size_t depth,
 /* A stack's values: one sample, or one for each age and one for what was
  * allocated. */
 static void add_values(struct builder *b, const uint32_t *stack, size_t depth,
-		       const struct pyro_heap_stack *s)
+		       const struct pyro_heap_stack *values)
 {
 	static const struct pyro_heap_values none;
 	const struct pyro_heap_inuse *inuse = b->stacks->inuse;
 
 	if (!b->stacks->ages) {
-		add_sample(b, stack, depth, &s->alloc,
-			   s->inuse ? &inuse[s->inuse - 1].values : &none,
+		add_sample(b, stack, depth, &values->alloc,
+			   values->inuse ? &inuse[values->inuse - 1].values
+					 : &none,
 			   NULL);
 		return;
 	}
-	add_sample(b, stack, depth, &s->alloc, &none, NULL);
-	for (uint32_t i = s->inuse; i; i = inuse[i - 1].next) {
+	add_sample(b, stack, depth, &values->alloc, &none, NULL);
+	for (uint32_t i = values->inuse; i; i = inuse[i - 1].next) {
 		struct pyro_label age = b->age;
 
 		age.num = inuse[i - 1].age_s;
@@ -69,42 +70,44 @@ static void add_values(struct builder *b, const uint32_t *stack, size_t depth,
 	}
 }
 
-static bool has_values(const struct builder *b, const struct pyro_heap_stack *s)
+static bool has_values(const struct builder *b,
+		       const struct pyro_heap_stack *values)
 {
-	return ((b->types & PYRO_TYPE_ALLOC) && s->alloc.objects > 0) ||
-	       ((b->types & PYRO_TYPE_INUSE) && s->inuse);
+	return ((b->types & PYRO_TYPE_ALLOC) && values->alloc.objects > 0) ||
+	       ((b->types & PYRO_TYPE_INUSE) && values->inuse);
 }
 
 static void add_stacks(struct builder *b)
 {
-	const struct pyro_heap_stacks *stacks = b->stacks;
+	const struct pyro_stack_set *set = &b->stacks->set;
+	const struct pyro_heap_stack *values = b->stacks->values;
 
-	for (size_t i = 0; i < stacks->count; i++)
-		if (has_values(b, &stacks->stacks[i]))
-			pyro_frames_want(&b->frames, stacks->stacks[i].frames,
-					 stacks->stacks[i].depth);
+	for (size_t i = 0; i < set->count; i++)
+		if (has_values(b, &values[i]))
+			pyro_frames_want(&b->frames, set->stacks[i].frames,
+					 set->stacks[i].depth);
 	pyro_frames_wanted(&b->frames);
-	for (size_t i = 0; i < stacks->count; i++) {
-		const struct pyro_heap_stack *s = &stacks->stacks[i];
+	for (size_t i = 0; i < set->count; i++) {
+		const struct pyro_stack_frames *s = &set->stacks[i];
 		uint32_t stack[PYRO_FRAMES_MAX];
 
-		if (has_values(b, s))
+		if (has_values(b, &values[i]))
 			add_values(b, stack,
 				   pyro_frames_stack(&b->frames, s->frames,
 						     s->depth, s->stop, stack),
-				   s);
+				   &values[i]);
 	}
 }
 
 static void add_pseudo(struct builder *b, const char *name,
-		       const struct pyro_heap_stack *s)
+		       const struct pyro_heap_stack *values)
 {
 	uint32_t location;
 
-	if (!has_values(b, s))
+	if (!has_values(b, values))
 		return;
 	location = pyro_profile_pseudo(b->frames.profile, name);
-	add_values(b, &location, 1, s);
+	add_values(b, &location, 1, values);
 }
 
 struct pyro_profile *pyro_heap_profile(const struct pyro_heap_window *window,

@@ -13,63 +13,32 @@
 struct pyro_heap_id {
 	uint64_t id;
 	uint64_t time_ns; /* when its record came */
-	uint32_t stack;   /* index; PYRO_TABLE_NONE: overflow */
+	uint32_t stack;   /* number; PYRO_TABLE_NONE: overflow */
 	uint32_t seen;    /* the last look that has seen it */
 };
 
-struct key {
-	const uint64_t *frames;
-	size_t depth;
-	enum pyro_stop stop;
-};
-
-static bool same_stack(const void *owner, uint32_t item, const void *key)
+/* Its number; PYRO_TABLE_NONE: there is no place for it. */
+static uint32_t number_of(struct pyro_heap_stacks *h, const uint64_t *frames,
+			  size_t depth, enum pyro_stop stop)
 {
-	const struct pyro_heap_stack *s =
-		&((const struct pyro_heap_stacks *)owner)->stacks[item];
-	const struct key *k = key;
+	size_t count = h->set.count;
+	struct pyro_heap_stack *values =
+		pyro_array_grow(h->values, &h->cap, count + 1, sizeof(*values));
+	uint32_t number;
 
-	return s->depth == k->depth && s->stop == (uint16_t)k->stop &&
-	       memcmp(s->frames, k->frames, k->depth * sizeof(*k->frames)) == 0;
-}
-
-static uint64_t hash_stack(const struct key *key)
-{
-	return pyro_hash(key->frames, key->depth * sizeof(*key->frames),
-			 key->stop);
-}
-
-/* Its index; PYRO_TABLE_NONE: there is no place for it. */
-static uint32_t new_stack(struct pyro_heap_stacks *h, const struct key *key)
-{
-	size_t bytes = key->depth * sizeof(*key->frames);
-	uint32_t fresh = (uint32_t)h->count;
-
-	if (h->count >= PYRO_STACKS_MAX)
+	if (!values)
 		return PYRO_TABLE_NONE;
-
-	struct pyro_heap_stack *stacks = pyro_array_grow(
-		h->stacks, &h->cap, h->count + 1, sizeof(*stacks));
-	uint64_t *frames = pyro_arena_alloc(&h->frames, bytes);
-
-	if (stacks)
-		h->stacks = stacks;
-	if (!stacks || !frames ||
-	    pyro_table_add(&h->table, hash_stack(key), fresh))
-		return PYRO_TABLE_NONE;
-	memcpy(frames, key->frames, bytes);
-	stacks[h->count++] = (struct pyro_heap_stack){
-		.frames = frames,
-		.depth = (uint16_t)key->depth,
-		.stop = (uint16_t)key->stop,
-	};
-	return fresh;
+	h->values = values;
+	number = pyro_stack_set_add(&h->set, frames, depth, stop);
+	if (number == count)
+		values[number] = (struct pyro_heap_stack){0};
+	return number;
 }
 
 static struct pyro_heap_stack *stack_at(struct pyro_heap_stacks *h,
-					uint32_t index)
+					uint32_t number)
 {
-	return index == PYRO_TABLE_NONE ? &h->overflow : &h->stacks[index];
+	return number == PYRO_TABLE_NONE ? &h->overflow : &h->values[number];
 }
 
 static bool same_id(const void *owner, uint32_t item, const void *key)
@@ -123,12 +92,8 @@ bool pyro_heap_stacks_add(struct pyro_heap_stacks *h, const uint64_t *frames,
 			  const struct pyro_heap_sample *sample,
 			  uint64_t now_ns)
 {
-	struct key key = {frames, depth, stop};
-	uint32_t stack = pyro_table_find(&h->table, hash_stack(&key),
-					 same_stack, h, &key);
+	uint32_t stack = number_of(h, frames, depth, stop);
 
-	if (stack == PYRO_TABLE_NONE)
-		stack = new_stack(h, &key);
 	add_values(&stack_at(h, stack)->alloc, sample->size, sample->interval);
 	remember(h, sample->id, stack, now_ns);
 	h->records++;
@@ -145,8 +110,8 @@ void pyro_heap_stacks_live_begin(struct pyro_heap_stacks *h, uint64_t now_ns,
 	h->unknown = 0;
 	h->inuse_count = 0;
 	h->overflow.inuse = 0;
-	for (size_t i = 0; i < h->count; i++)
-		h->stacks[i].inuse = 0;
+	for (size_t i = 0; i < h->set.count; i++)
+		h->values[i].inuse = 0;
 }
 
 /* The greatest power of two that is no more than the seconds since. */
@@ -229,74 +194,54 @@ void pyro_heap_stacks_live_end(struct pyro_heap_stacks *h)
 	index_ids(h);
 }
 
-/* Where the stacks that have ids come to lie; *bytes for their frames. */
-static size_t plan(struct pyro_heap_stacks *h, size_t *bytes)
+/* How many stacks have ids, and what number each of these will have. */
+static size_t plan(struct pyro_heap_stacks *h)
 {
 	size_t kept = 0;
 
-	*bytes = 0;
-	for (size_t i = 0; i < h->count; i++) {
-		struct pyro_heap_stack *s = &h->stacks[i];
-
-		if (s->ids == 0)
-			continue;
-		s->moved = (uint32_t)kept++;
-		*bytes += s->depth * sizeof(*s->frames);
-	}
+	for (size_t i = 0; i < h->set.count; i++)
+		if (h->values[i].ids > 0)
+			h->values[i].moved = (uint32_t)kept++;
 	return kept;
 }
 
-static void move(struct pyro_heap_stacks *h, uint64_t *frames)
+static bool has_ids(void *arg, uint32_t number)
 {
-	size_t count = h->count;
+	return ((struct pyro_heap_stacks *)arg)->values[number].ids > 0;
+}
 
+static void forget_stacks(struct pyro_heap_stacks *h)
+{
+	size_t count = h->set.count;
+
+	if (!pyro_stack_set_keep(&h->set, has_ids, h))
+		return; /* next time */
 	for (size_t i = 0; i < h->ids_count; i++)
 		if (h->ids[i].stack != PYRO_TABLE_NONE)
-			h->ids[i].stack = h->stacks[h->ids[i].stack].moved;
-	pyro_table_clear(&h->table);
-	h->count = 0;
-	for (size_t i = 0; i < count; i++) {
-		struct pyro_heap_stack s = h->stacks[i];
-		struct key key = {frames, s.depth, s.stop};
-
-		if (s.ids == 0)
-			continue;
-		memcpy(frames, s.frames, s.depth * sizeof(*frames));
-		frames += s.depth;
-		s.frames = key.frames;
-		/* There is room: the table has held more. */
-		pyro_table_add(&h->table, hash_stack(&key), s.moved);
-		h->stacks[h->count++] = s;
-	}
+			h->ids[i].stack = h->values[h->ids[i].stack].moved;
+	for (size_t i = 0; i < count; i++)
+		if (h->values[i].ids > 0)
+			h->values[h->values[i].moved] = h->values[i];
 }
 
 void pyro_heap_stacks_next(struct pyro_heap_stacks *h)
 {
-	struct pyro_arena fresh = {0};
-	size_t bytes, kept = plan(h, &bytes);
-	uint64_t *frames;
+	size_t count = h->set.count, forgotten = count - plan(h);
 
 	h->records = 0;
 	memset(h->stops, 0, sizeof(h->stops));
 	h->overflow.alloc = (struct pyro_heap_values){0};
-	for (size_t i = 0; i < h->count; i++)
-		h->stacks[i].alloc = (struct pyro_heap_values){0};
-	if (h->count - kept <= (h->count < PYRO_STACKS_MAX ? h->count / 4 : 0))
-		return;
-	frames = pyro_arena_alloc(&fresh, bytes);
-	if (!frames)
-		return; /* next time */
-	move(h, frames);
-	pyro_arena_free(&h->frames);
-	h->frames = fresh;
+	for (size_t i = 0; i < count; i++)
+		h->values[i].alloc = (struct pyro_heap_values){0};
+	if (forgotten > (count < PYRO_STACKS_MAX ? count / 4 : 0))
+		forget_stacks(h);
 }
 
 void pyro_heap_stacks_free(struct pyro_heap_stacks *h)
 {
-	pyro_arena_free(&h->frames);
-	pyro_table_free(&h->table);
+	pyro_stack_set_free(&h->set);
 	pyro_table_free(&h->by_id);
-	pyro_pages_free(h->stacks, h->cap * sizeof(*h->stacks));
+	pyro_pages_free(h->values, h->cap * sizeof(*h->values));
 	pyro_pages_free(h->ids, h->ids_cap * sizeof(*h->ids));
 	pyro_pages_free(h->inuse, h->inuse_cap * sizeof(*h->inuse));
 	*h = (struct pyro_heap_stacks){0};

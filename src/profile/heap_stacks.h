@@ -8,8 +8,8 @@
 #ifndef PYRO_PROFILE_HEAP_STACKS_H
 #define PYRO_PROFILE_HEAP_STACKS_H
 
-#include "base/table.h"
-#include "profile/stacks.h"
+#include "base/slots.h"
+#include "profile/stack_set.h"
 
 /* Samples of which the stack is remembered: as many as can be live, and as many
  * again that came since the last look. */
@@ -21,12 +21,9 @@ struct pyro_heap_values {
 };
 
 struct pyro_heap_stack {
-	const uint64_t *frames; /* leaf first */
-	uint16_t depth;
-	uint16_t stop;  /* enum pyro_stop */
 	uint32_t ids;   /* that belong to it */
 	uint32_t inuse; /* the first of its in-use sums: index + 1; 0: none */
-	uint32_t moved; /* its place in what is made smaller */
+	uint32_t moved; /* its number in what is made smaller */
 	struct pyro_heap_values alloc; /* of this window */
 };
 
@@ -38,11 +35,10 @@ struct pyro_heap_inuse {
 };
 
 struct pyro_heap_stacks {
-	struct pyro_arena frames;
-	struct pyro_table table;
-	struct pyro_heap_stack *stacks;
-	size_t count, cap;
-	struct pyro_heap_stack overflow; /* what had no place in stacks */
+	struct pyro_stack_set set;
+	struct pyro_heap_stack *values; /* by the stack's number */
+	size_t cap;
+	struct pyro_heap_stack overflow; /* what had no place in set */
 	struct pyro_table by_id;
 	struct pyro_heap_id *ids;
 	size_t ids_count, ids_cap;

@@ -1,68 +1,36 @@
 // SPDX-License-Identifier: Apache-2.0
-/* stacks.c - sum records by stack */
+/* stacks.c - sum samples of CPU time by stack */
 #include "profile/stacks.h"
 
 #include <string.h>
 
-struct key {
-	const uint64_t *frames;
-	size_t depth;
-	enum pyro_stop stop;
-};
-
-static bool same_stack(const void *owner, uint32_t item, const void *key)
+/* The stack's values; overflow's, if there is no place for it. */
+static struct pyro_stack_values *values_of(struct pyro_stacks *stacks,
+					   const uint64_t *frames, size_t depth,
+					   enum pyro_stop stop)
 {
-	const struct pyro_stack_entry *e =
-		&((const struct pyro_stacks *)owner)->entries[item];
-	const struct key *k = key;
+	size_t count = stacks->set.count;
+	struct pyro_stack_values *values = pyro_array_grow(
+		stacks->values, &stacks->cap, count + 1, sizeof(*values));
+	uint32_t number;
 
-	return e->depth == k->depth && e->stop == (uint16_t)k->stop &&
-	       memcmp(e->frames, k->frames, k->depth * sizeof(*k->frames)) == 0;
-}
-
-static struct pyro_stack_entry *add_entry(struct pyro_stacks *stacks,
-					  const struct key *key, uint64_t hash)
-{
-	size_t bytes = key->depth * sizeof(*key->frames);
-
-	if (stacks->count >= PYRO_STACKS_MAX)
-		return NULL;
-
-	struct pyro_stack_entry *entries =
-		pyro_array_grow(stacks->entries, &stacks->cap,
-				stacks->count + 1, sizeof(*entries));
-	uint64_t *frames = pyro_arena_alloc(&stacks->frames, bytes);
-
-	if (entries)
-		stacks->entries = entries;
-	if (!entries || !frames ||
-	    pyro_table_add(&stacks->table, hash, (uint32_t)stacks->count))
-		return NULL;
-	memcpy(frames, key->frames, bytes);
-
-	struct pyro_stack_entry *entry = &entries[stacks->count++];
-
-	*entry = (struct pyro_stack_entry){
-		.frames = frames,
-		.depth = (uint16_t)key->depth,
-		.stop = (uint16_t)key->stop,
-	};
-	return entry;
+	if (!values)
+		return &stacks->overflow;
+	stacks->values = values;
+	number = pyro_stack_set_add(&stacks->set, frames, depth, stop);
+	if (number == PYRO_TABLE_NONE)
+		return &stacks->overflow;
+	if (number == count)
+		values[number] = (struct pyro_stack_values){0};
+	return &values[number];
 }
 
 bool pyro_stacks_add(struct pyro_stacks *stacks, const uint64_t *frames,
 		     size_t depth, enum pyro_stop stop, uint64_t ns,
 		     uint64_t ticks)
 {
-	struct key key = {frames, depth, stop};
-	uint64_t hash = pyro_hash(frames, depth * sizeof(*frames), stop);
-	uint32_t item =
-		pyro_table_find(&stacks->table, hash, same_stack, stacks, &key);
-	struct pyro_stack_entry *entry =
-		item != PYRO_TABLE_NONE ? &stacks->entries[item]
-					: add_entry(stacks, &key, hash);
 	struct pyro_stack_values *values =
-		entry ? &entry->values : &stacks->overflow;
+		values_of(stacks, frames, depth, stop);
 
 	values->ticks += ticks;
 	values->ns += ns;
@@ -75,27 +43,24 @@ bool pyro_stacks_add(struct pyro_stacks *stacks, const uint64_t *frames,
 	stacks->total_ticks += ticks;
 	stacks->records++;
 	stacks->stops[stop]++;
-	return entry != NULL;
+	return values != &stacks->overflow;
 }
 
 void pyro_stacks_clear(struct pyro_stacks *stacks)
 {
 	struct pyro_stacks fresh = {
-		.table = stacks->table,
-		.entries = stacks->entries,
+		.values = stacks->values,
 		.cap = stacks->cap,
 	};
 
-	pyro_arena_free(&stacks->frames);
-	pyro_table_clear(&fresh.table);
+	pyro_stack_set_clear(&stacks->set);
+	fresh.set = stacks->set;
 	*stacks = fresh;
 }
 
 void pyro_stacks_free(struct pyro_stacks *stacks)
 {
-	pyro_arena_free(&stacks->frames);
-	pyro_table_free(&stacks->table);
-	pyro_pages_free(stacks->entries,
-			stacks->cap * sizeof(*stacks->entries));
+	pyro_stack_set_free(&stacks->set);
+	pyro_pages_free(stacks->values, stacks->cap * sizeof(*stacks->values));
 	*stacks = (struct pyro_stacks){0};
 }

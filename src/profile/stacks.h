@@ -1,26 +1,17 @@
 // SPDX-License-Identifier: Apache-2.0
-/* stacks.h - one window's records, summed by stack
+/* stacks.h - one window's samples of CPU time, summed by stack
  *
- * A frame is 64 bits: module id in the high 16, ELF virtual address in the low
- * 48, so that stacks outlive the snapshot that they were walked in. Collector
- * only. */
+ * Collector only. */
 #ifndef PYRO_PROFILE_STACKS_H
 #define PYRO_PROFILE_STACKS_H
 
 #include "base/slots.h"
-#include "base/table.h"
-#include "capture/unwind.h"
-
-/* Distinct stacks kept in one window; the rest is summed in `overflow`. */
-#define PYRO_STACKS_MAX 50000
+#include "profile/stack_set.h"
 
 /* Time of one signal, beyond one period, that may be charged to the stack where
  * it arrived: above, delivery was delayed (a blocked signal, a long system
  * call), and the rest is shown under a frame that says so. */
 #define PYRO_WEIGHT_MAX_NS (100 * PYRO_NS_PER_MS)
-
-#define PYRO_FRAME_MODULE(frame) ((uint32_t)((frame) >> 48))
-#define PYRO_FRAME_ADDRESS(frame) ((frame) & ((UINT64_C(1) << 48) - 1))
 
 struct pyro_stack_values {
 	uint64_t ticks; /* timer expirations: the samples/count of pprof */
@@ -28,19 +19,11 @@ struct pyro_stack_values {
 	uint64_t delayed_ns; /* of ns: beyond PYRO_WEIGHT_MAX_NS a signal */
 };
 
-struct pyro_stack_entry {
-	const uint64_t *frames; /* leaf first */
-	uint16_t depth;
-	uint16_t stop; /* enum pyro_stop */
-	struct pyro_stack_values values;
-};
-
 struct pyro_stacks {
-	struct pyro_arena frames;
-	struct pyro_table table;
-	struct pyro_stack_entry *entries;
-	size_t count, cap;
-	struct pyro_stack_values overflow;
+	struct pyro_stack_set set;
+	struct pyro_stack_values *values; /* by the stack's number */
+	size_t cap;
+	struct pyro_stack_values overflow; /* what had no place in set */
 	uint64_t total_ns; /* of all records, overflow included */
 	uint64_t total_ticks;
 	uint64_t records;                /* signals */

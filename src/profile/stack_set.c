@@ -1,0 +1,98 @@
+// SPDX-License-Identifier: Apache-2.0
+/* stack_set.c - stacks, each once, by number */
+#include "profile/stack_set.h"
+
+#include <string.h>
+
+static bool same_stack(const void *owner, uint32_t item, const void *key)
+{
+	const struct pyro_stack_frames *have =
+		&((const struct pyro_stack_set *)owner)->stacks[item];
+	const struct pyro_stack_frames *want = key;
+
+	return have->depth == want->depth && have->stop == want->stop &&
+	       memcmp(have->frames, want->frames,
+		      want->depth * sizeof(*want->frames)) == 0;
+}
+
+static uint64_t hash_stack(const struct pyro_stack_frames *stack)
+{
+	return pyro_hash(stack->frames, stack->depth * sizeof(*stack->frames),
+			 stack->stop);
+}
+
+uint32_t pyro_stack_set_add(struct pyro_stack_set *set, const uint64_t *frames,
+			    size_t depth, enum pyro_stop stop)
+{
+	struct pyro_stack_frames stack = {frames, (uint16_t)depth,
+					  (uint16_t)stop};
+	uint64_t hash = hash_stack(&stack);
+	uint32_t fresh = (uint32_t)set->count;
+	uint32_t item =
+		pyro_table_find(&set->table, hash, same_stack, set, &stack);
+
+	if (item != PYRO_TABLE_NONE || set->count >= PYRO_STACKS_MAX)
+		return item;
+
+	struct pyro_stack_frames *stacks = pyro_array_grow(
+		set->stacks, &set->cap, set->count + 1, sizeof(*stacks));
+	uint64_t *copy =
+		pyro_arena_alloc(&set->frames, depth * sizeof(*frames));
+
+	if (stacks)
+		set->stacks = stacks;
+	if (!stacks || !copy || pyro_table_add(&set->table, hash, fresh))
+		return PYRO_TABLE_NONE;
+	memcpy(copy, frames, depth * sizeof(*frames));
+	stack.frames = copy;
+	stacks[set->count++] = stack;
+	return fresh;
+}
+
+bool pyro_stack_set_keep(struct pyro_stack_set *set, pyro_stack_keep_fn *keep,
+			 void *arg)
+{
+	struct pyro_arena fresh = {0};
+	size_t count = set->count, bytes = 0;
+	uint64_t *frames;
+
+	for (size_t i = 0; i < count; i++)
+		if (keep(arg, (uint32_t)i))
+			bytes += set->stacks[i].depth * sizeof(*frames);
+	frames = pyro_arena_alloc(&fresh, bytes);
+	if (!frames)
+		return false;
+	pyro_table_clear(&set->table);
+	set->count = 0;
+	for (size_t i = 0; i < count; i++) {
+		struct pyro_stack_frames stack = set->stacks[i];
+
+		if (!keep(arg, (uint32_t)i))
+			continue;
+		memcpy(frames, stack.frames, stack.depth * sizeof(*frames));
+		stack.frames = frames;
+		frames += stack.depth;
+		/* There is room: the table has held as many. */
+		pyro_table_add(&set->table, hash_stack(&stack),
+			       (uint32_t)set->count);
+		set->stacks[set->count++] = stack;
+	}
+	pyro_arena_free(&set->frames);
+	set->frames = fresh;
+	return true;
+}
+
+void pyro_stack_set_clear(struct pyro_stack_set *set)
+{
+	pyro_arena_free(&set->frames);
+	pyro_table_clear(&set->table);
+	set->count = 0;
+}
+
+void pyro_stack_set_free(struct pyro_stack_set *set)
+{
+	pyro_arena_free(&set->frames);
+	pyro_table_free(&set->table);
+	pyro_pages_free(set->stacks, set->cap * sizeof(*set->stacks));
+	*set = (struct pyro_stack_set){0};
+}
