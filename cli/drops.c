@@ -52,22 +52,39 @@ int pyro_drops_make(char path[PATH_MAX])
 	return make_in("/tmp", path);
 }
 
-enum kind {
-	DROP_OPEN, /* the last window of this session is missing */
-	DROP_CPU,
-	DROP_HEAP
+static const struct {
+	const char *suffix;
+	uint32_t types;
+} kinds[PYRO_DROP_KINDS] = {
+	[PYRO_DROP_CPU] = {"", PYRO_TYPE_CPU},
+	[PYRO_DROP_HEAP] = {".heap", PYRO_TYPE_HEAP},
+	[PYRO_DROP_MUTEX] = {".mutex", PYRO_TYPE_MUTEX},
+	[PYRO_DROP_BLOCK] = {".block", PYRO_TYPE_BLOCK},
 };
+
+/* Not a profile: the last window of this session is missing. */
+#define DROP_OPEN (-1)
+
+const char *pyro_drop_suffix(enum pyro_drop_kind kind)
+{
+	return kinds[kind].suffix;
+}
+
+uint32_t pyro_drop_types(enum pyro_drop_kind kind)
+{
+	return kinds[kind].types;
+}
 
 /* A file. Those of one pid and began are a session of the library: a process
  * has another after each exec. */
 struct drop {
 	uint64_t pid, began, number;
-	enum kind kind;
+	int kind; /* enum pyro_drop_kind, DROP_OPEN */
 };
 
 struct collector {
 	int dir;
-	struct pyro_profile *cpu, *heap;
+	struct pyro_profile *const *profiles;
 	struct pyro_drops *drops;
 	struct drop *drop;
 	size_t count, cap;
@@ -82,7 +99,7 @@ static void drop_name(const struct drop *drop, char *to, size_t cap)
 	else
 		snprintf(to, cap, "%" PRIu64 "-%" PRIu64 "-%" PRIu64 "%s.pb.gz",
 			 drop->pid, drop->began, drop->number,
-			 drop->kind == DROP_HEAP ? ".heap" : "");
+			 kinds[drop->kind].suffix);
 }
 
 /* Only names that the library writes: what is read is opened by drop_name(). */
@@ -94,8 +111,8 @@ static bool parse_name(const char *name, struct drop *drop)
 	if (sscanf(name, "%20" SCNu64 "-%20" SCNu64 "-%20" SCNu64, &drop->pid,
 		   &drop->began, &drop->number) < 2)
 		return false;
-	for (int kind = DROP_OPEN; kind <= DROP_HEAP; kind++) {
-		drop->kind = (enum kind)kind;
+	for (drop->kind = DROP_OPEN; drop->kind < PYRO_DROP_KINDS;
+	     drop->kind++) {
 		drop_name(drop, same, sizeof(same));
 		if (strcmp(same, name) == 0)
 			return true;
@@ -166,7 +183,7 @@ static int by_session(const void *x, const void *y)
 	if (a->began != b->began)
 		return order(a->began, b->began);
 	if (a->kind != b->kind)
-		return order(a->kind, b->kind);
+		return a->kind < b->kind ? -1 : 1;
 	return order(a->number, b->number);
 }
 
@@ -221,7 +238,8 @@ static void add_comment(struct pyro_drop_sums *sums, const char *comment)
 		return;
 	comment += strlen(PYRO_DROPS_COUNTS);
 	/* Behind a word that says what is counted: "heap samples=3". */
-	if (sscanf(comment, " heap%n", &used) == 0 && used)
+	if (sscanf(comment, " %31[a-z]%n", key, &used) == 1 &&
+	    comment[used] == ' ')
 		comment += used;
 	while (sscanf(comment, " %31[a-z_]=%lld%n", key, &value, &used) == 2) {
 		uint64_t count = value > 0 ? (uint64_t)value : 0;
@@ -242,36 +260,46 @@ static void add_comment(struct pyro_drop_sums *sums, const char *comment)
 	}
 }
 
-/* What is in use is a state: only its last report counts, and none of a program
- * that its process has left by exec. */
-static int merge_heap(struct collector *c, const struct pyro_profile *window,
-		      const struct drop *drop)
+/* Is there none of its kind after it, and no other session of its process? */
+static bool is_last(const struct collector *c, const struct drop *drop)
 {
 	const struct drop *next = drop + 1, *end = c->drop + c->count;
-	bool last = next == end || next->pid != drop->pid;
+
+	for (; next < end && next->pid == drop->pid; next++)
+		if (next->began != drop->began || next->kind == drop->kind)
+			return false;
+	return true;
+}
+
+/* What is in use is a state: only its last report counts, and none of a program
+ * that its process has left by exec. */
+static int merge(struct collector *c, const struct pyro_profile *window,
+		 const struct drop *drop)
+{
+	bool last = is_last(c, drop);
 	int64_t factor[PYRO_PROFILE_TYPES_MAX];
 
 	for (size_t i = 0; i < window->type_count; i++)
 		factor[i] = last || !pyro_type_is_inuse(window, i);
-	return pyro_profile_merge_scaled(c->heap, window, factor);
+	return pyro_profile_merge_scaled(c->profiles[drop->kind], window,
+					 factor);
 }
 
 static void collect_profile(struct collector *c, const struct drop *drop)
 {
-	bool heap = drop->kind == DROP_HEAP;
-	struct pyro_drop_sums *sums = heap ? &c->drops->heap : &c->drops->cpu;
 	struct pyro_profile *window = NULL;
+	struct pyro_drop_sums *sums;
 	char name[96];
 
-	if (drop->kind == DROP_OPEN || !(heap ? c->heap : c->cpu))
+	if (drop->kind == DROP_OPEN || !c->profiles[drop->kind])
 		return;
+	sums = &c->drops->of[drop->kind];
 	drop_name(drop, name, sizeof(name));
 
 	int err = pyro_file_read(c->dir, name, &window);
 
 	if (!err)
-		err = heap ? merge_heap(c, window, drop)
-			   : pyro_profile_merge(c->cpu, window);
+		err = merge(c, window, drop);
 	if (err == -ENOMEM) {
 		c->error = err;
 	} else if (err) {
@@ -322,8 +350,9 @@ static void list(struct collector *c, DIR *dir)
 		qsort(c->drop, c->count, sizeof(*c->drop), by_session);
 }
 
-int pyro_drops_collect(const char *path, struct pyro_profile *cpu,
-		       struct pyro_profile *heap, struct pyro_drops *drops)
+int pyro_drops_collect(const char *path,
+		       struct pyro_profile *const profiles[PYRO_DROP_KINDS],
+		       struct pyro_drops *drops)
 {
 	DIR *dir = opendir(path);
 
@@ -332,7 +361,7 @@ int pyro_drops_collect(const char *path, struct pyro_profile *cpu,
 		return -errno;
 
 	struct collector c = {
-		.dir = dirfd(dir), .cpu = cpu, .heap = heap, .drops = drops};
+		.dir = dirfd(dir), .profiles = profiles, .drops = drops};
 
 	list(&c, dir);
 	for (size_t i = 0; !c.error && i < c.count; i++)

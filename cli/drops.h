@@ -5,7 +5,8 @@
  *
  *     <pid>-<began>-<n>.pb.gz        a window's profile of CPU time, renamed
  *                                    when complete
- *     <pid>-<began>-<n>.heap.pb.gz   a window's profile of the heap, too
+ *     <pid>-<began>-<n>.heap.pb.gz   a window's profile of the heap, too;
+ *                                    .mutex and .block likewise
  *     <pid>-<began>.open             empty, there while a window has samples
  *                                    that are in no file
  *     log                            lines for the user
@@ -33,8 +34,21 @@ struct pyro_drop_sums {
 	int64_t unsampled_ns;
 };
 
+/* What a profile is of. */
+enum pyro_drop_kind {
+	PYRO_DROP_CPU,
+	PYRO_DROP_HEAP,
+	PYRO_DROP_MUTEX,
+	PYRO_DROP_BLOCK,
+	PYRO_DROP_KINDS
+};
+/* In file names: "", ".heap" and so on. */
+const char *pyro_drop_suffix(enum pyro_drop_kind kind);
+/* Its bits of profile/types.h. */
+uint32_t pyro_drop_types(enum pyro_drop_kind kind);
+
 struct pyro_drops {
-	struct pyro_drop_sums cpu, heap;
+	struct pyro_drop_sums of[PYRO_DROP_KINDS];
 	/* Counts. */
 	size_t unreadable; /* broken, or not profiles of their kind */
 	size_t processes;  /* that dropped anything */
@@ -47,12 +61,13 @@ struct pyro_drops {
 /* Make the folder, for this user alone, below $TMPDIR or /tmp. 0 or -errno. */
 int pyro_drops_make(char path[PATH_MAX]);
 
-/* Merge all that was dropped into cpu and heap, of which one may be NULL: not
- * wanted. What was allocated is summed; in use is what each process's last
- * window of the heap says, none if the process executed another program since.
- * Hostile and half files are skipped and counted. 0 or -errno. */
-int pyro_drops_collect(const char *path, struct pyro_profile *cpu,
-		       struct pyro_profile *heap, struct pyro_drops *drops);
+/* Merge all that was dropped into the profiles of its kind; NULL: not wanted. All
+ * is summed but what is in use: that is what each process's last window of the
+ * heap says, none if the process executed another program since. Hostile and half
+ * files are skipped and counted. 0 or -errno. */
+int pyro_drops_collect(const char *path,
+		       struct pyro_profile *const profiles[PYRO_DROP_KINDS],
+		       struct pyro_drops *drops);
 
 /* Remove the folder and all in it, also while processes still write there. */
 void pyro_drops_remove(const char *path);

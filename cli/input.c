@@ -13,31 +13,45 @@
 #include "cli/types.h"
 #include "profile/merge.h"
 
+/* The kind of the type, else the first, of which there are files. */
+static int choose(const struct pyro_drops *drops, const char *type)
+{
+	uint32_t types = type ? pyro_types_parse(type) : 0;
+
+	for (int i = 0; i < PYRO_DROP_KINDS; i++)
+		if (drops->of[i].files && (types & pyro_drop_types(i)))
+			return i;
+	for (int i = 0; i < PYRO_DROP_KINDS; i++)
+		if (drops->of[i].files)
+			return i;
+	return 0;
+}
+
 static int read_folder(const char *path, const char *type,
 		       struct pyro_profile **out)
 {
-	bool heap_first = type && (pyro_types_parse(type) & PYRO_TYPE_HEAP);
-	struct pyro_profile *cpu = pyro_profile_new();
-	struct pyro_profile *heap = pyro_profile_new();
+	struct pyro_profile *profiles[PYRO_DROP_KINDS];
 	struct pyro_drops drops = {0};
-	int err = cpu && heap ? pyro_drops_collect(path, cpu, heap, &drops)
-			      : -ENOMEM;
+	int err = 0, shown;
 
-	if (!err && drops.cpu.files + drops.heap.files == 0)
+	for (int i = 0; i < PYRO_DROP_KINDS; i++) {
+		profiles[i] = pyro_profile_new();
+		err = profiles[i] ? err : -ENOMEM;
+	}
+	if (!err)
+		err = pyro_drops_collect(path, profiles, &drops);
+	shown = choose(&drops, type);
+	if (!err && drops.of[shown].files == 0)
 		err = -ENODATA;
 	if (!err && drops.unreadable)
 		pyro_say("%s: %zu unreadable file%s left out", path,
 			 drops.unreadable, drops.unreadable == 1 ? "" : "s");
 	if (!err) {
-		bool heap_shown =
-			drops.heap.files && (heap_first || !drops.cpu.files);
-		struct pyro_profile **shown = heap_shown ? &heap : &cpu;
-
-		*out = *shown;
-		*shown = NULL;
+		*out = profiles[shown];
+		profiles[shown] = NULL;
 	}
-	pyro_profile_free(cpu);
-	pyro_profile_free(heap);
+	for (int i = 0; i < PYRO_DROP_KINDS; i++)
+		pyro_profile_free(profiles[i]);
 	return err;
 }
 

@@ -2,8 +2,7 @@
 /* record.c - pyro record: run a program, then write profiles of it all
  *
  * Each process drops its windows into a private folder while it runs; when the
- * program has ended they are merged into one profile of CPU time, one of the
- * heap, or both. The program's own exit code or signal is always what the caller
+ * program has ended they are merged into one profile of each kind. The program's own exit code or signal is always what the caller
  * gets. */
 #include "cli/recording.h"
 
@@ -82,28 +81,38 @@ static int write_profile(const struct pyro_profile *profile,
 	return err;
 }
 
-/* Empty profiles of what was asked for. */
-static int begin_profiles(struct pyro_recording *rec)
+static bool is_wanted(const struct pyro_recording *rec, int kind)
+{
+	return rec->launch.types & pyro_drop_types(kind);
+}
+
+/* Windows bring the interval that the heap was sampled with. */
+static void set_types(struct pyro_profile *profile, int kind, uint32_t types)
 {
 	const char *rate = getenv("PYROSCOPE_SAMPLE_RATE");
 	long hz = rate ? strtol(rate, NULL, 10) : RATE_DEFAULT;
-	unsigned int types = rec->launch.types;
 
-	if (types & PYRO_TYPE_CPU) {
-		rec->cpu.profile = pyro_profile_new();
-		if (!rec->cpu.profile)
-			return -ENOMEM;
-		pyro_profile_set_cpu(rec->cpu.profile,
+	if (kind == PYRO_DROP_CPU)
+		pyro_profile_set_cpu(profile,
 				     (int64_t)PYRO_NS_PER_SEC /
 					     (hz > 0 ? hz : RATE_DEFAULT));
-	}
-	if (types & PYRO_TYPE_HEAP) {
-		rec->heap.profile = pyro_profile_new();
-		if (!rec->heap.profile)
+	else if (kind == PYRO_DROP_HEAP)
+		pyro_profile_set_heap(profile, types, 1);
+	else
+		pyro_profile_set_wait(profile, types);
+}
+
+/* Empty profiles of what was asked for. */
+static int begin_profiles(struct pyro_recording *rec)
+{
+	for (int i = 0; i < PYRO_DROP_KINDS; i++) {
+		if (!is_wanted(rec, i))
+			continue;
+		rec->of[i].profile = pyro_profile_new();
+		if (!rec->of[i].profile)
 			return -ENOMEM;
-		/* Windows bring the interval that they were sampled with. */
-		pyro_profile_set_heap(rec->heap.profile, types & PYRO_TYPE_HEAP,
-				      1);
+		set_types(rec->of[i].profile, i,
+			  rec->launch.types & pyro_drop_types(i));
 	}
 	return 0;
 }
@@ -120,32 +129,36 @@ static int64_t leak_age(const struct pyro_recording *rec)
 
 static int collect(struct pyro_recording *rec)
 {
+	struct pyro_profile *profiles[PYRO_DROP_KINDS];
 	int err = begin_profiles(rec);
 
+	for (int i = 0; i < PYRO_DROP_KINDS; i++)
+		profiles[i] = rec->of[i].profile;
 	if (!err && *rec->folder)
-		err = pyro_drops_collect(rec->folder, rec->cpu.profile,
-					 rec->heap.profile, &rec->drops);
+		err = pyro_drops_collect(rec->folder, profiles, &rec->drops);
 	if (!err && rec->launch.leaks)
-		err = pyro_leaks_init(&rec->leaks, rec->heap.profile,
+		err = pyro_leaks_init(&rec->leaks, profiles[PYRO_DROP_HEAP],
 				      leak_age(rec));
 	return err;
 }
 
 static int write_profiles(struct pyro_recording *rec)
 {
-	struct pyro_profile *heap =
-		rec->launch.leaks ? rec->leaks.profile : rec->heap.profile;
-	int err = 0, heap_err = 0;
+	int first = 0;
 
-	if (rec->cpu.profile) {
-		describe(rec, rec->cpu.profile, &rec->drops.cpu);
-		err = write_profile(rec->cpu.profile, &rec->cpu);
+	for (int i = 0; i < PYRO_DROP_KINDS; i++) {
+		struct pyro_profile *profile = rec->of[i].profile;
+		int err;
+
+		if (!profile)
+			continue;
+		if (i == PYRO_DROP_HEAP && rec->launch.leaks)
+			profile = rec->leaks.profile;
+		describe(rec, profile, &rec->drops.of[i]);
+		err = write_profile(profile, &rec->of[i]);
+		first = first ? first : err;
 	}
-	if (heap) {
-		describe(rec, heap, &rec->drops.heap);
-		heap_err = write_profile(heap, &rec->heap);
-	}
-	return err ? err : heap_err;
+	return first;
 }
 
 /* Collect, write, tell. 0 or -errno after a message. */
@@ -160,8 +173,8 @@ static int finish(struct pyro_recording *rec)
 		err = write_profiles(rec);
 	if (!err && !rec->launch.quiet && !rec->why_not)
 		pyro_summary_say(rec);
-	pyro_profile_free(rec->cpu.profile);
-	pyro_profile_free(rec->heap.profile);
+	for (int i = 0; i < PYRO_DROP_KINDS; i++)
+		pyro_profile_free(rec->of[i].profile);
 	pyro_leaks_fini(&rec->leaks);
 	return err;
 }
@@ -209,39 +222,45 @@ static void open_output(struct pyro_recorded *recorded, const char *path)
 		pyro_say("record: cannot write %s: %s", path, strerror(-err));
 }
 
+/* The first kind goes to the file that was named. */
 static void open_outputs(struct pyro_recording *rec)
 {
-	unsigned int types = rec->launch.types;
 	const char *path = rec->launch.output;
 
-	if (types & PYRO_TYPE_CPU) {
-		open_output(&rec->cpu, path);
-		path = rec->heap_path;
+	for (int i = 0; i < PYRO_DROP_KINDS; i++) {
+		if (!is_wanted(rec, i))
+			continue;
+		open_output(&rec->of[i], path ? path : rec->of[i].path);
+		path = NULL;
 	}
-	if (types & PYRO_TYPE_HEAP)
-		open_output(&rec->heap, path);
 }
 
-/* x.pb.gz to x.heap.pb.gz. -1, or the exit code: two profiles do not go into a
- * pipe. */
-static int name_second(struct pyro_recording *rec)
+static bool name_beside(struct pyro_recording *rec, int kind)
 {
 	const char *path = rec->launch.output;
 	size_t stem = pyro_file_stem(path);
+
+	return snprintf(rec->of[kind].path, PATH_MAX, "%.*s%s%s", (int)stem,
+			path, pyro_drop_suffix(kind), path + stem) < PATH_MAX;
+}
+
+/* x.pb.gz to x.heap.pb.gz, for all but the first. -1, or the exit code: two
+ * profiles do not go into a pipe. */
+static int name_others(struct pyro_recording *rec)
+{
+	const char *path = rec->launch.output;
+	int wanted = 0;
 	struct stat st;
 
-	if (!(rec->launch.types & PYRO_TYPE_CPU) ||
-	    !(rec->launch.types & PYRO_TYPE_HEAP))
-		return -1;
-	if (stat(path, &st) == 0 && !S_ISREG(st.st_mode)) {
+	for (int i = 0; i < PYRO_DROP_KINDS; i++)
+		if (is_wanted(rec, i) && wanted++ && !name_beside(rec, i)) {
+			pyro_say("record: cannot write %s: %s", path,
+				 strerror(ENAMETOOLONG));
+			return PYRO_EXIT_USAGE;
+		}
+	if (wanted > 1 && stat(path, &st) == 0 && !S_ISREG(st.st_mode)) {
 		pyro_say("record: %s takes one profile: -t cpu or -t heap",
 			 path);
-		return PYRO_EXIT_USAGE;
-	}
-	if (snprintf(rec->heap_path, sizeof(rec->heap_path), "%.*s.heap%s",
-		     (int)stem, path, path + stem) >= PATH_MAX) {
-		pyro_say("record: cannot write %s: %s", path,
-			 strerror(ENAMETOOLONG));
 		return PYRO_EXIT_USAGE;
 	}
 	return -1;
@@ -285,7 +304,7 @@ int pyro_record_main(int argc, char **argv)
 	int code = pyro_launch_parse(argc, argv, true, &rec.launch);
 
 	if (code < 0)
-		code = name_second(&rec);
+		code = name_others(&rec);
 	if (code >= 0)
 		return code;
 	reserve_streams();

@@ -9,24 +9,24 @@
 #include "cli/leaks.h"
 #include "cli/supervise.h"
 
-/* One profile, of CPU time or of the heap. */
+/* One profile of a kind. */
 struct pyro_recorded {
 	struct pyro_profile *profile; /* NULL: not asked for */
 	struct pyro_output output;    /* its path is NULL if not asked for */
+	char path[PATH_MAX];          /* if it is written beside the first */
 	size_t trimmed;               /* samples that did not fit */
 };
 
 struct pyro_recording {
 	struct pyro_launch launch;
 	struct pyro_target target;
-	char folder[PATH_MAX];    /* "": not profiled */
-	char heap_path[PATH_MAX]; /* beside the profile of CPU time */
-	const char *why_not;      /* not profiled */
-	int64_t time_ns;          /* start, CLOCK_REALTIME */
+	char folder[PATH_MAX]; /* "": not profiled */
+	const char *why_not;   /* not profiled */
+	int64_t time_ns;       /* start, CLOCK_REALTIME */
 	uint64_t start_ns, duration_ns;
 	struct pyro_outcome outcome;
 	struct pyro_drops drops;
-	struct pyro_recorded cpu, heap;
+	struct pyro_recorded of[PYRO_DROP_KINDS];
 	struct pyro_leaks leaks; /* of the heap, if they were asked for */
 };
 

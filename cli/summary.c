@@ -26,8 +26,10 @@ static void add_stops(struct pyro_buf *buf, const struct pyro_drops *drops)
 	const char *before = " (";
 
 	for (int i = PYRO_STOP_END + 1; i < PYRO_STOP_COUNT; i++) {
-		uint64_t count = drops->cpu.stops[i] + drops->heap.stops[i];
+		uint64_t count = 0;
 
+		for (int kind = 0; kind < PYRO_DROP_KINDS; kind++)
+			count += drops->of[kind].stops[i];
 		if (!count)
 			continue;
 		pyro_buf_printf(buf, "%s%s %" PRIu64, before, pyro_stop_name(i),
@@ -40,9 +42,9 @@ static void add_stops(struct pyro_buf *buf, const struct pyro_drops *drops)
 
 static double unsampled(const struct pyro_recording *rec)
 {
-	const struct pyro_profile *cpu = rec->cpu.profile;
+	const struct pyro_profile *cpu = rec->of[PYRO_DROP_CPU].profile;
 
-	return cpu ? pyro_percent(rec->drops.cpu.unsampled_ns,
+	return cpu ? pyro_percent(rec->drops.of[PYRO_DROP_CPU].unsampled_ns,
 				  pyro_type_total(cpu, cpu->type_count - 1))
 		   : 0;
 }
@@ -52,16 +54,19 @@ static void say_losses(const struct pyro_recording *rec)
 	const struct pyro_drops *drops = &rec->drops;
 	struct pyro_buf buf = {0};
 	double percent = unsampled(rec);
+	uint64_t lost = 0, truncated = 0, trimmed = 0;
 
-	add_loss(&buf, drops->cpu.lost + drops->heap.lost, "sample lost",
-		 "samples lost");
-	add_loss(&buf, drops->cpu.truncated + drops->heap.truncated,
-		 "stack cut short", "stacks cut short");
+	for (int kind = 0; kind < PYRO_DROP_KINDS; kind++) {
+		lost += drops->of[kind].lost;
+		truncated += drops->of[kind].truncated;
+		trimmed += rec->of[kind].trimmed;
+	}
+	add_loss(&buf, lost, "sample lost", "samples lost");
+	add_loss(&buf, truncated, "stack cut short", "stacks cut short");
 	add_stops(&buf, drops);
-	add_loss(&buf, rec->cpu.trimmed + rec->heap.trimmed,
-		 "stack in [trimmed]", "stacks in [trimmed]");
-	add_loss(&buf, drops->cpu.threads_unarmed, "thread without timer",
-		 "threads without timer");
+	add_loss(&buf, trimmed, "stack in [trimmed]", "stacks in [trimmed]");
+	add_loss(&buf, drops->of[PYRO_DROP_CPU].threads_unarmed,
+		 "thread without timer", "threads without timer");
 	add_loss(&buf, drops->unreadable, "dropped file unreadable",
 		 "dropped files unreadable");
 	add_loss(&buf, drops->cut,
@@ -115,14 +120,23 @@ fini:
 
 static void say_run(const struct pyro_recording *rec)
 {
+	static const char *const sample[PYRO_DROP_KINDS] = {
+		[PYRO_DROP_CPU] = "sample",
+		[PYRO_DROP_HEAP] = "sampled allocation",
+		[PYRO_DROP_MUTEX] = "sampled unlock",
+		[PYRO_DROP_BLOCK] = "sampled wait",
+	};
 	const struct pyro_drops *drops = &rec->drops;
-	const struct pyro_profile *cpu = rec->cpu.profile;
-	uint64_t samples = cpu ? drops->cpu.samples : drops->heap.samples;
+	const struct pyro_profile *cpu = rec->of[PYRO_DROP_CPU].profile;
+	int first = 0;
 	struct pyro_buf buf = {0};
+	uint64_t samples;
 
+	while (!rec->of[first].profile)
+		first++;
+	samples = drops->of[first].samples;
 	pyro_buf_printf(&buf, "%.1f s; %" PRIu64 " %s%s, ",
-			(double)rec->duration_ns / 1e9, samples,
-			cpu ? "sample" : "sampled allocation",
+			(double)rec->duration_ns / 1e9, samples, sample[first],
 			samples == 1 ? "" : "s");
 	if (cpu)
 		pyro_buf_printf(
@@ -162,10 +176,10 @@ static void add_heap(struct pyro_buf *buf, const struct pyro_profile *heap,
 
 static void say_heap(const struct pyro_recording *rec)
 {
-	const struct pyro_profile *heap = rec->heap.profile;
+	const struct pyro_profile *heap = rec->of[PYRO_DROP_HEAP].profile;
 	struct pyro_buf buf = {0};
 
-	if (rec->drops.heap.files == 0) {
+	if (rec->drops.of[PYRO_DROP_HEAP].files == 0) {
 		pyro_say("heap: no process told of any");
 		return;
 	}
@@ -186,6 +200,32 @@ static void say_heap_top(const struct pyro_profile *heap)
 	pyro_say("%s most:",
 		 pyro_type_is_inuse(heap, type) ? "in use" : "allocated");
 	say_top(heap, type, true);
+}
+
+/* How long threads waited, and where. */
+static void say_waits(const struct pyro_recording *rec, int kind)
+{
+	const struct pyro_profile *profile = rec->of[kind].profile;
+	const char *name = kind == PYRO_DROP_MUTEX ? "mutex" : "block";
+	size_t delay, count;
+	char text[32];
+
+	if (!profile)
+		return;
+	if (rec->drops.of[kind].files == 0) {
+		pyro_say("%s: no process told of any", name);
+		return;
+	}
+	delay = pyro_type_find(profile, "delay");
+	count = pyro_type_find(profile, "contentions");
+	if (count != PYRO_TYPE_NONE)
+		pyro_say("%s: %" PRId64 " waits", name,
+			 pyro_type_total(profile, count));
+	if (delay != PYRO_TYPE_NONE)
+		pyro_say("%s: waited %s", name,
+			 pyro_value_text(pyro_type_total(profile, delay),
+					 "nanoseconds", text, sizeof(text)));
+	say_top(profile, pyro_type_default(profile), true);
 }
 
 static void say_leaks(const struct pyro_recording *rec)
@@ -216,8 +256,8 @@ static void say_leaks(const struct pyro_recording *rec)
 
 void pyro_summary_say(const struct pyro_recording *rec)
 {
-	const struct pyro_profile *cpu = rec->cpu.profile;
-	const struct pyro_profile *heap = rec->heap.profile;
+	const struct pyro_profile *cpu = rec->of[PYRO_DROP_CPU].profile;
+	const struct pyro_profile *heap = rec->of[PYRO_DROP_HEAP].profile;
 
 	say_run(rec);
 	if (heap)
@@ -229,11 +269,14 @@ void pyro_summary_say(const struct pyro_recording *rec)
 		say_leaks(rec);
 	else if (heap)
 		say_heap_top(heap);
-	if (cpu)
-		pyro_say("wrote %s; next: pyro top %s", rec->cpu.output.path,
-			 rec->cpu.output.path);
-	if (heap)
-		pyro_say("wrote %s; next: pyro %s %s", rec->heap.output.path,
-			 rec->leaks.profile ? "view" : "top",
-			 rec->heap.output.path);
+	say_waits(rec, PYRO_DROP_MUTEX);
+	say_waits(rec, PYRO_DROP_BLOCK);
+	for (int i = 0; i < PYRO_DROP_KINDS; i++) {
+		bool leaks = i == PYRO_DROP_HEAP && rec->leaks.profile;
+		const char *path = rec->of[i].output.path;
+
+		if (rec->of[i].profile)
+			pyro_say("wrote %s; next: pyro %s %s", path,
+				 leaks ? "view" : "top", path);
+	}
 }

@@ -17,6 +17,12 @@ static const struct {
 	{"alloc_space", PYRO_TYPE_ALLOC_SPACE},
 	{"inuse_objects", PYRO_TYPE_INUSE_OBJECTS},
 	{"inuse_space", PYRO_TYPE_INUSE_SPACE},
+	{"mutex", PYRO_TYPE_MUTEX},
+	{"mutex_count", PYRO_TYPE_MUTEX_COUNT},
+	{"mutex_duration", PYRO_TYPE_MUTEX_DURATION},
+	{"block", PYRO_TYPE_BLOCK},
+	{"block_count", PYRO_TYPE_BLOCK_COUNT},
+	{"block_duration", PYRO_TYPE_BLOCK_DURATION},
 };
 
 static unsigned int bits_of(const char *name, size_t len)

@@ -7,8 +7,10 @@
 #include "profile/types.h"
 
 /* For messages and help. */
-#define PYRO_TYPES_TEXT \
-	"cpu, heap, alloc_objects, alloc_space, inuse_objects, inuse_space"
+#define PYRO_TYPES_TEXT                                                       \
+	"cpu, heap, alloc_objects, alloc_space, inuse_objects, inuse_space, " \
+	"mutex, mutex_count, mutex_duration, block, block_count, "            \
+	"block_duration"
 
 /* The bits (profile/types.h) of a list such as "cpu,heap"; 0 if a name in it is none. */
 unsigned int pyro_types_parse(const char *list);

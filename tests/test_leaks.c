@@ -314,6 +314,7 @@ static void drop(const char *folder, const char *name, int64_t allocated,
 static void windows(void **state)
 {
 	struct pyro_profile *p = heap();
+	struct pyro_profile *profiles[PYRO_DROP_KINDS] = {0};
 	struct pyro_drops drops;
 	char folder[PATH_MAX];
 
@@ -331,13 +332,14 @@ static void windows(void **state)
 	drop(folder, "7-100-010.heap.pb.gz", 640, 1);
 	drop(folder, "7-100-12.heap.pb.gzx", 640, 1);
 	drop(folder, "+7-100-12.heap.pb.gz", 640, 1);
-	assert_int_equal(pyro_drops_collect(folder, NULL, p, &drops), 0);
+	profiles[PYRO_DROP_HEAP] = p;
+	assert_int_equal(pyro_drops_collect(folder, profiles, &drops), 0);
 	assert_int_equal(total(p, 1), 630);
 	assert_int_equal(total(p, 3), 7);
-	assert_int_equal(drops.heap.files, 6);
-	assert_int_equal(drops.heap.samples, 18);
-	assert_int_equal(drops.heap.lost, 6);
-	assert_int_equal(drops.cpu.files + drops.unreadable, 0);
+	assert_int_equal(drops.of[PYRO_DROP_HEAP].files, 6);
+	assert_int_equal(drops.of[PYRO_DROP_HEAP].samples, 18);
+	assert_int_equal(drops.of[PYRO_DROP_HEAP].lost, 6);
+	assert_int_equal(drops.of[PYRO_DROP_CPU].files + drops.unreadable, 0);
 	assert_int_equal(drops.processes, 4);
 	pyro_drops_remove(folder);
 	pyro_profile_free(p);

@@ -176,7 +176,14 @@ struct pyroscope_config {
 	 *   "inuse_objects"  how many blocks are in use at the end of each
 	 *                    profile, by where they were allocated
 	 *   "inuse_space"    the same in bytes
-	 *   "heap"           these four.
+	 *   "heap"           these four
+	 *   "block_count"    how often threads wait: for condition variables,
+	 *                    semaphores, barriers, ends of threads, and for
+	 *                    functions that run once
+	 *   "block_duration" how long
+	 *   "block"          both. A wait shorter than a millisecond is sampled,
+	 *                    so that sums are right on average; the label
+	 *                    wait_class is "sync".
 	 * Blank space around a word is dropped. A word that is none of these is an
 	 * error here, and in the variable a log line.
 	 * Variable: PYROSCOPE_PROFILE_TYPES.

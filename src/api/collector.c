@@ -21,7 +21,9 @@
 #include "source/bind.h"
 #include "source/cpu.h"
 #include "source/heap.h"
+#include "source/here.h"
 #include "source/hook.h"
+#include "source/wait.h"
 
 #define BUSY_NS (100 * PYRO_NS_PER_MS)
 /* While objects come and go: what is loaded twice between two looks has no name. */
@@ -95,6 +97,10 @@ static void add_record(struct pyro_session *s, const struct pyro_record *record)
 		pyro_heap_window_add(s, frames, depth, stop, &record->heap);
 		return;
 	}
+	if (record->kind != PYRO_KIND_CPU) {
+		pyro_wait_window_add(s, frames, depth, stop, record);
+		return;
+	}
 	pyro_counts.samples[stop] += record->weight.count;
 	if (!pyro_stacks_add(&s->stacks, frames, depth, stop,
 			     record->weight.value, record->weight.count))
@@ -132,6 +138,7 @@ static size_t sweep(struct pyro_session *s)
 	s->window.lost_ticks += lost.count;
 	pyro_counts.lost += lost.count;
 	pyro_heap_window_round(s, pyro_clock_ns(CLOCK_MONOTONIC));
+	pyro_wait_window_round(s, pyro_clock_ns(CLOCK_MONOTONIC));
 	if (swept)
 		pyro_output_mark(s, true);
 	return swept;
@@ -210,6 +217,7 @@ static void window_end(struct pyro_session *s, bool last)
 						  began.start_ns);
 	pyro_cpu_window_end(s, last);
 	pyro_heap_window_end(s, &began, last);
+	pyro_wait_window_end(s, &began, last);
 }
 
 static bool asked_for(struct pyro_session *s)
@@ -245,6 +253,8 @@ static void arm(struct pyro_session *s)
 	pyro_bind_refresh();
 	pyro_modules_refresh(s->modules);
 	pyro_on_set(PYRO_ON_YES);
+	/* Where the hooks' walks of it end: reads files. */
+	pyro_here_set_main(pyro_stack_of_main());
 	pyro_heap_window_arm(s);
 	s->next_scan_ns = 0;
 	s->scan_pause_ns = SCAN_AGAIN_NS / 2;
@@ -309,6 +319,7 @@ static bool run(struct pyro_session *s)
 		if (stop) {
 			pyro_on_set(PYRO_ON_NO);
 			pyro_heap_stop();
+			pyro_wait_stop();
 			pyro_cpu_stop();
 			pyro_registry_quiesce();
 		}

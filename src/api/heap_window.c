@@ -25,9 +25,7 @@ void pyro_heap_window_arm(struct pyro_session *s)
 {
 	if (!wanted(s))
 		return;
-	if (pyro_heap_interval() > 0)
-		pyro_heap_find_stack();
-	else
+	if (pyro_heap_interval() == 0)
 		PYRO_LOG_ONCE("the heap is not profiled: out of memory");
 }
 

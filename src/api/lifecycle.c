@@ -27,6 +27,7 @@
 #include "base/syscall.h"
 #include "source/cpu.h"
 #include "source/heap.h"
+#include "source/wait.h"
 #include "source/hook.h"
 #include "source/id_hook.h"
 #include "transport/http.h"
@@ -79,12 +80,14 @@ static void become_child(void)
 	s->uploader = NULL;
 	s->stacks = (struct pyro_stacks){0};
 	s->heap = (struct pyro_heap_stacks){0};
+	s->waits[0] = s->waits[1] = (struct pyro_waits){0};
 	s->marked = false;
 	pyro_counts_forked();
 	pyro_slots_forked();
 	pyro_registry_forked();
 	pyro_cpu_forked();
 	pyro_heap_forked();
+	pyro_wait_forked();
 	self = pyro_registry_claim(PYRO_THREAD_LIVE);
 	if (self) {
 		self->scanned = true;

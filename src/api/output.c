@@ -25,6 +25,8 @@ static const struct {
 } names[] = {
 	[PYRO_OUTPUT_CPU] = {"process_cpu", "pb.gz"},
 	[PYRO_OUTPUT_HEAP] = {"memory", "heap.pb.gz"},
+	[PYRO_OUTPUT_MUTEX] = {"mutex", "mutex.pb.gz"},
+	[PYRO_OUTPUT_BLOCK] = {"block", "block.pb.gz"},
 };
 
 static int make_push(const struct pyro_session *s, enum pyro_output kind,

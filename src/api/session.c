@@ -39,7 +39,7 @@ struct pyro_process pyro_process;
 static size_t slot_count(const struct pyro_config *config)
 {
 	long cpus = sysconf(_SC_NPROCESSORS_ONLN);
-	size_t count = config->types & PYRO_TYPE_HEAP ? 1024 : 256;
+	size_t count = config->types & ~PYRO_TYPE_CPU ? 1024 : 256;
 
 	while (count < (size_t)(cpus > 0 ? cpus : 1) * 64 && count < 8192)
 		count *= 2;
@@ -135,6 +135,7 @@ int pyro_session_run(enum pyro_start_how how)
 				  atomic_load(&pyro_on_page->child_since_ns));
 	atomic_store(&s->state, PYRO_SESSION_RUNNING);
 	pyro_heap_window_start(s);
+	pyro_wait_window_start(s);
 	if (!forked)
 		pyro_on_set(PYRO_ON_STARTING);
 	err = pyro_thread_start("pyro-collect", pyro_collector_main, s);
@@ -254,6 +255,7 @@ static void free_session(struct pyro_session *s)
 		pyro_modules_free(s->modules);
 	pyro_stacks_free(&s->stacks);
 	pyro_heap_stacks_free(&s->heap);
+	pyro_wait_window_free(s);
 	free_naming(s);
 	pyro_counts_stopped();
 	s->modules = NULL;

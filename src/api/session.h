@@ -5,6 +5,7 @@
  *   collector.c    the collector thread: sweep, scan, windows
  *   cpu_window.c   a window's clock and its profile of CPU time
  *   heap_window.c  a window's profile of the heap
+ *   wait_window.c  a window's profiles of waiting
  *   output.c       a window's profiles to the server or the folder
  *   lifecycle.c    exit, fatal signals, fork and its children
  *   preload.c      the constructor */
@@ -21,6 +22,7 @@
 #include "profile/heap_stacks.h"
 #include "profile/profile.h"
 #include "profile/stacks.h"
+#include "profile/wait_stacks.h"
 #include "transport/upload.h"
 
 enum pyro_session_state {
@@ -86,6 +88,12 @@ struct pyro_session {
 	struct pyro_window window;
 	struct pyro_heap_stacks heap;
 	struct pyro_weight heap_lost; /* of this window */
+	/* The mutex profile's and the block profile's. */
+	struct pyro_waits {
+		struct pyro_wait_stacks stacks;
+		struct pyro_weight not_captured, left_over;
+		uint64_t lost;
+	} waits[2];
 	uint64_t next_scan_ns, scan_pause_ns;
 	uint64_t next_urgent_ns, urgent_pause_ns;
 	uint64_t loading_ns; /* until then objects may come and go often */
@@ -152,10 +160,24 @@ void pyro_heap_window_round(struct pyro_session *s, uint64_t now);
 void pyro_heap_window_end(struct pyro_session *s, const struct pyro_window *w,
 			  bool last);
 
+/* wait_window.c: nothing where waiting is not profiled. */
+void pyro_wait_window_start(struct pyro_session *s);
+void pyro_wait_window_add(struct pyro_session *s, const uint64_t *frames,
+			  size_t depth, enum pyro_stop stop,
+			  const struct pyro_record *record);
+/* Each time that records were swept. */
+void pyro_wait_window_round(struct pyro_session *s, uint64_t now);
+/* Write the profiles of the window that began as w says. */
+void pyro_wait_window_end(struct pyro_session *s, const struct pyro_window *w,
+			  bool last);
+void pyro_wait_window_free(struct pyro_session *s);
+
 /* output.c */
 enum pyro_output {
 	PYRO_OUTPUT_CPU,
-	PYRO_OUTPUT_HEAP
+	PYRO_OUTPUT_HEAP,
+	PYRO_OUTPUT_MUTEX,
+	PYRO_OUTPUT_BLOCK
 };
 /* False: it was dropped, after a log line. */
 bool pyro_output_window(struct pyro_session *s, enum pyro_output kind,

@@ -21,13 +21,15 @@
 enum pyro_kind {
 	PYRO_KIND_CPU,
 	PYRO_KIND_HEAP,
+	PYRO_KIND_MUTEX,
+	PYRO_KIND_BLOCK,
 	PYRO_KIND_COUNT
 };
 
 /* What a record, or all that were lost, stand for. */
 struct pyro_weight {
-	uint64_t count; /* timer expirations; allocations */
-	uint64_t value; /* nanoseconds of CPU time; bytes */
+	uint64_t count; /* timer expirations; allocations; waits */
+	uint64_t value; /* nanoseconds of CPU time; bytes; ns of waiting */
 };
 
 /* An allocation that was sampled. */
@@ -37,6 +39,14 @@ struct pyro_heap_sample {
 	uint64_t interval; /* mean bytes between samples when it was drawn */
 };
 
+/* For what a thread waits. */
+enum pyro_wait_class {
+	PYRO_WAIT_SYNC, /* other threads */
+	PYRO_WAIT_IO,   /* files, sockets, other processes */
+	PYRO_WAIT_SLEEP,
+	PYRO_WAIT_CLASSES
+};
+
 struct pyro_record {
 	_Atomic uint32_t state;
 	pid_t tid; /* who took it: a dead thread's slot is reclaimed */
@@ -44,6 +54,7 @@ struct pyro_record {
 	uint32_t generation; /* of the snapshot that pc[] belongs to */
 	struct pyro_weight weight;
 	struct pyro_heap_sample heap; /* PYRO_KIND_HEAP */
+	uint16_t wait_class;          /* PYRO_KIND_BLOCK */
 	uint16_t depth;
 	uint16_t stop; /* enum pyro_stop: why the walk ended */
 	/* Leaf first; return addresses are stored minus one, so that each

@@ -108,6 +108,17 @@ void pyro_profile_set_heap(struct pyro_profile *profile, uint32_t types,
 	profile->period = period;
 }
 
+void pyro_profile_set_wait(struct pyro_profile *profile, uint32_t types)
+{
+	if (types & (PYRO_TYPE_MUTEX_COUNT | PYRO_TYPE_BLOCK_COUNT))
+		pyro_profile_add_type(profile, "contentions", "count");
+	if (types & (PYRO_TYPE_MUTEX_DURATION | PYRO_TYPE_BLOCK_DURATION))
+		pyro_profile_add_type(profile, "delay", "nanoseconds");
+	profile->period_type.type = pyro_profile_string(profile, "contentions");
+	profile->period_type.unit = pyro_profile_string(profile, "count");
+	profile->period = 1;
+}
+
 void pyro_profile_add_type(struct pyro_profile *profile, const char *type,
 			   const char *unit)
 {

@@ -104,6 +104,10 @@ void pyro_profile_set_cpu(struct pyro_profile *profile, int64_t period_ns);
  * in types, period type space/bytes. */
 void pyro_profile_set_heap(struct pyro_profile *profile, uint32_t types,
 			   int64_t period);
+/* That of waits: contentions/count and delay/nanoseconds, as far as types, of the
+ * mask PYRO_TYPE_MUTEX or PYRO_TYPE_BLOCK, has them; period type
+ * contentions/count. */
+void pyro_profile_set_wait(struct pyro_profile *profile, uint32_t types);
 void pyro_profile_add_type(struct pyro_profile *profile, const char *type,
 			   const char *unit);
 

@@ -4,7 +4,7 @@
 
 #include "base/os.h"
 #include "base/poisson.h"
-#include "capture/registry.h"
+#include "base/xorshift.h"
 #include "source/heap_next.h"
 #include "source/heap_sample.h"
 
@@ -39,16 +39,6 @@ int pyro_heap_start(uint64_t interval)
 					       pyro_heap_ignores_sizes());
 	atomic_store(&pyro_heap.interval, interval);
 	return 0;
-}
-
-/* hi last: until it is there, it is not used. */
-void pyro_heap_find_stack(void)
-{
-	struct pyro_stack stack = pyro_stack_of_main();
-
-	pyro_heap.main_stack.lo = stack.lo;
-	atomic_thread_fence(memory_order_release);
-	pyro_heap.main_stack.hi = stack.hi;
 }
 
 void pyro_heap_stop(void)
@@ -87,7 +77,7 @@ static int keep(void *arg, const struct pyro_heap_sample *sample)
 		larger *= 2;
 		doublings++;
 	}
-	return pyro_heap_random(&control.random) *
+	return pyro_xorshift_unit(&control.random) *
 				       pyro_poisson_weight(sample->size,
 							   larger) <=
 			       pyro_poisson_weight(sample->size,

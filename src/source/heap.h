@@ -17,8 +17,6 @@
 /* Begin to sample, interval bytes apart on average: at once, also while there are
  * no tables to walk stacks by. 0 or -ENOMEM. */
 int pyro_heap_start(uint64_t interval);
-/* Find where the main thread's stack is: reads files. */
-void pyro_heap_find_stack(void);
 /* No call is sampled that begins from now on. */
 void pyro_heap_stop(void);
 /* After a stop: forget what is live. */

@@ -7,9 +7,10 @@
 #include "base/on.h"
 #include "base/os.h"
 #include "base/poisson.h"
+#include "base/xorshift.h"
 #include "capture/registry.h"
-#include "image/modules.h"
 #include "source/heap.h"
+#include "source/here.h"
 
 /* A thread whose countdown was not drawn: how far it counts between two looks
  * whether profiling is on, and what its interval says. */
@@ -28,35 +29,6 @@ static uint64_t interval_now(void)
 					      memory_order_relaxed);
 }
 
-/* xorshift64* (Vigna 2016). */
-static uint64_t random_bits(uint64_t *state)
-{
-	uint64_t x = *state;
-
-	x ^= x >> 12;
-	x ^= x << 25;
-	x ^= x >> 27;
-	*state = x;
-	return x * UINT64_C(0x2545f4914f6cdd1d);
-}
-
-double pyro_heap_random(uint64_t *state)
-{
-	return (double)((random_bits(state) >> 11) + 1) * 0x1p-53;
-}
-
-static void seed(struct pyro_heap_thread *t)
-{
-	uint64_t x = pyro_clock_ns(CLOCK_MONOTONIC) ^ (uintptr_t)t ^
-		     (uint64_t)pyro_gettid() << 40;
-
-	/* splitmix64: neighbours become strangers. */
-	x += UINT64_C(0x9e3779b97f4a7c15);
-	x = (x ^ x >> 30) * UINT64_C(0xbf58476d1ce4e5b9);
-	x = (x ^ x >> 27) * UINT64_C(0x94d049bb133111eb);
-	t->random = (x ^ x >> 31) | 1;
-}
-
 /* Bytes until the next sample. */
 static uint64_t draw(struct pyro_heap_thread *t)
 {
@@ -67,9 +39,9 @@ static uint64_t draw(struct pyro_heap_thread *t)
 		return DORMANT_BYTES;
 	}
 	if (!t->random)
-		seed(t);
+		t->random = pyro_xorshift_seed(t);
 	t->interval = interval;
-	return pyro_poisson_draw(interval, random_bits(&t->random));
+	return pyro_poisson_draw(interval, pyro_xorshift(&t->random));
 }
 
 void pyro_heap_raise(uint64_t interval)
@@ -91,19 +63,14 @@ static void limit_rate(void)
 	pyro_heap_raise(interval);
 }
 
-/* To one of its two neighbours, so that the mean is x. */
-static uint64_t round_at_random(double x, uint64_t *random)
-{
-	return (uint64_t)(x + 1 - pyro_heap_random(random));
-}
-
 /* NULL: it is lost, and counted so. */
 static struct pyro_record *take(struct pyro_heap_thread *t, size_t size)
 {
 	double objects = pyro_poisson_weight(size, t->interval);
 	struct pyro_weight weight = {
-		.count = round_at_random(objects, &t->random),
-		.value = round_at_random(objects * (double)size, &t->random),
+		.count = pyro_xorshift_round(objects, &t->random),
+		.value =
+			pyro_xorshift_round(objects * (double)size, &t->random),
 	};
 	struct pyro_record *record =
 		pyro_slots_take(PYRO_KIND_HEAP, pyro_gettid(), weight);
@@ -143,64 +110,6 @@ void pyro_heap_begin_slow(struct pyro_heap_call *call)
 	call->sampled = true;
 }
 
-static struct pyro_stack stack_of(const struct pyro_heap_thread *t, pid_t tid)
-{
-	return t->stack.hi == 0 && tid == pyro_getpid() ? pyro_heap.main_stack
-							: t->stack;
-}
-
-/* The frames before caller are the library's own. */
-static void drop_own_frames(struct pyro_record *record, void *caller)
-{
-	uint64_t pc = pyro_strip_return_address((uintptr_t)caller) - 1;
-	uint16_t own = 0;
-
-	while (own < record->depth && own < 8 && record->pc[own] != pc)
-		own++;
-	if (own == 8 || own >= record->depth)
-		return;
-	record->depth = (uint16_t)(record->depth - own);
-	for (size_t i = 0; i < record->depth; i++)
-		record->pc[i] = record->pc[i + own];
-}
-
-static void walk_stack(struct pyro_record *record,
-		       const struct pyro_snapshot *snapshot, void *caller)
-{
-	struct pyro_regs regs = {0};
-	struct pyro_walk walk;
-
-	PYRO_REGS_HERE(&regs);
-	record->depth = (uint16_t)pyro_unwind_regs(
-		snapshot, &regs, stack_of(&pyro_heap_thread, record->tid),
-		record->pc, PYRO_DEPTH_MAX, &walk);
-	record->stop = (uint16_t)walk.stop;
-	record->generation = snapshot->generation;
-	drop_own_frames(record, caller);
-}
-
-/* While the first tables are being built. */
-static void only_caller(struct pyro_record *record, void *caller)
-{
-	record->pc[0] = pyro_strip_return_address((uintptr_t)caller) - 1;
-	record->depth = 1;
-	record->stop = PYRO_STOP_PENDING;
-	record->generation = 0;
-}
-
-static void fill_and_commit(struct pyro_record *record, void *caller)
-{
-	unsigned entered = pyro_readers_enter();
-	const struct pyro_snapshot *snapshot = pyro_modules_current();
-
-	if (snapshot)
-		walk_stack(record, snapshot, caller);
-	else
-		only_caller(record, caller);
-	pyro_slots_commit(record, record->stop == PYRO_STOP_UNMAPPED);
-	pyro_readers_leave(entered);
-}
-
 /* Before the record is seen: from then on, what is not live was freed. */
 static bool add_live(struct pyro_record *record, uint64_t key)
 {
@@ -224,7 +133,7 @@ void pyro_heap_end_slow(const struct pyro_heap_call *call, uint64_t key,
 	}
 	record = take(t, call->size);
 	if (record && add_live(record, key))
-		fill_and_commit(record, caller);
+		pyro_here_commit(record, caller);
 	else
 		record = NULL;
 	if (!record || pyro_slots_are_crowded())

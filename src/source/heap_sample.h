@@ -14,7 +14,8 @@
 #ifndef PYRO_SOURCE_HEAP_SAMPLE_H
 #define PYRO_SOURCE_HEAP_SAMPLE_H
 
-#include "capture/unwind.h"
+#include <stdatomic.h>
+
 #include "source/heap_live.h"
 
 /* A thread's countdown. left is 0 in a thread that has not allocated yet, and then
@@ -24,7 +25,6 @@ struct pyro_heap_thread {
 	uint64_t left;     /* bytes until the next sample, more than 0 */
 	uint64_t interval; /* with which left was drawn */
 	uint64_t random;
-	struct pyro_stack stack; /* both 0 if not known */
 };
 
 extern _Thread_local struct pyro_heap_thread pyro_heap_thread;
@@ -83,15 +83,11 @@ struct pyro_heap {
 	/* Sampled blocks may be put where free() looks: the allocator does not
 	 * care how a block was asked for. */
 	_Atomic bool marks;
-	struct pyro_stack main_stack;
 };
 
 extern struct pyro_heap pyro_heap;
 
 /* Twice the interval, unless another thread was first to change it. */
 void pyro_heap_raise(uint64_t interval) PYRO_SIGNAL_SAFE;
-
-/* A number in (0, 1], which depends on *state and changes it. */
-double pyro_heap_random(uint64_t *state) PYRO_SIGNAL_SAFE;
 
 #endif

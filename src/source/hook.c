@@ -18,7 +18,7 @@
 #include "base/on.h"
 #include "base/os.h"
 #include "source/cpu.h"
-#include "source/heap_sample.h"
+#include "source/here.h"
 #include "source/next.h"
 
 static pyro_child_fn *_Atomic on_child; /* NULL: never started */
@@ -138,7 +138,7 @@ static void register_self(struct pyro_thread *self)
 		pyro_stack_of_self(self->stack.lo, self->stack.hi);
 
 	self->stack = stack;
-	pyro_heap_thread.stack = stack;
+	pyro_here_stack = stack;
 	/* From here on the scan knows the thread, and arms it if this cannot. */
 	atomic_store(&self->tid, pyro_gettid());
 	atomic_store(&self->state, PYRO_THREAD_LIVE);

@@ -1,0 +1,141 @@
+// SPDX-License-Identifier: Apache-2.0
+/* wait_window.c - the collector's part of the mutex and block profiles */
+#include "api/session.h"
+#include "base/buf.h"
+#include "base/os.h"
+#include "profile/wait_profile.h"
+#include "source/wait.h"
+
+#define BLOCK_RATE_NS PYRO_NS_PER_MS
+
+/* As in pyro_session.waits. */
+static const struct {
+	enum pyro_kind kind;
+	uint32_t types;
+	enum pyro_output output;
+	const char *name;
+} waits[] = {
+	{PYRO_KIND_MUTEX, PYRO_TYPE_MUTEX, PYRO_OUTPUT_MUTEX, "mutex"},
+	{PYRO_KIND_BLOCK, PYRO_TYPE_BLOCK, PYRO_OUTPUT_BLOCK, "block"},
+};
+
+void pyro_wait_window_start(struct pyro_session *s)
+{
+	bool block = s->config.types & PYRO_TYPE_BLOCK;
+
+	for (size_t i = 0; i < PYRO_COUNT_OF(waits); i++)
+		s->waits[i] = (struct pyro_waits){.stacks = s->waits[i].stacks};
+	pyro_wait_start(block ? BLOCK_RATE_NS : 0, 1u << PYRO_WAIT_SYNC,
+			s->config.types & PYRO_TYPE_MUTEX);
+}
+
+void pyro_wait_window_add(struct pyro_session *s, const uint64_t *frames,
+			  size_t depth, enum pyro_stop stop,
+			  const struct pyro_record *record)
+{
+	pyro_wait_stacks_add(&s->waits[record->kind == PYRO_KIND_BLOCK].stacks,
+			     frames, depth, stop, record->wait_class,
+			     record->weight);
+}
+
+void pyro_wait_window_round(struct pyro_session *s, uint64_t now)
+{
+	for (size_t i = 0; i < PYRO_COUNT_OF(waits); i++) {
+		struct pyro_waits *w = &s->waits[i];
+		struct pyro_weight lost = pyro_slots_lost(waits[i].kind);
+
+		w->lost += lost.count;
+		pyro_weight_add(&w->not_captured, lost);
+		pyro_weight_add(&w->not_captured,
+				pyro_wait_take_not_captured(waits[i].kind));
+	}
+	pyro_weight_add(&s->waits[0].left_over, pyro_wait_take_left_over());
+	pyro_wait_adapt(now);
+}
+
+static void comment(const struct pyro_waits *w, const char *name,
+		    struct pyro_profile *profile)
+{
+	struct pyro_buf text = {0};
+
+	pyro_buf_printf(&text,
+			"pyroscope: %s samples=%llu lost=%llu truncated=%llu",
+			name, (unsigned long long)w->stacks.records,
+			(unsigned long long)w->lost,
+			(unsigned long long)(w->stacks.records -
+					     w->stacks.stops[PYRO_STOP_END]));
+	pyro_buf_put(&text, "", 1);
+	if (!text.failed)
+		pyro_profile_comment(profile, (const char *)text.data);
+	pyro_buf_free(&text);
+}
+
+static void want_lines(struct pyro_session *s,
+		       const struct pyro_wait_stacks *stacks)
+{
+	for (size_t i = 0; i < stacks->set.count; i++)
+		for (int c = 0; c < PYRO_WAIT_CLASSES; c++)
+			if (stacks->values[i].sum[c].count)
+				pyro_window_want_lines(
+					s, &stacks->set.stacks[i],
+					stacks->values[i].sum[c].value + 1);
+}
+
+static struct pyro_profile *build(struct pyro_session *s, size_t i,
+				  const struct pyro_window *w)
+{
+	const struct pyro_wait_window window = {
+		.stacks = &s->waits[i].stacks,
+		.types = s->config.types & waits[i].types,
+		.time_ns = w->time_ns,
+		.duration_ns =
+			(int64_t)(pyro_clock_ns(CLOCK_MONOTONIC) - w->start_ns),
+		.not_captured = s->waits[i].not_captured,
+		.left_over = s->waits[i].left_over,
+		.symbolize = s->config.symbolize,
+		.lines = s->lines,
+		.names = s->names,
+	};
+	struct pyro_profile *profile = pyro_wait_profile(&window, s->modules);
+
+	if (profile)
+		comment(&s->waits[i], waits[i].name, profile);
+	return profile;
+}
+
+static bool is_empty(const struct pyro_waits *w)
+{
+	return w->stacks.records == 0 && w->not_captured.count == 0 &&
+	       w->left_over.count == 0;
+}
+
+/* What could not be written, the next one has, too. */
+void pyro_wait_window_end(struct pyro_session *s, const struct pyro_window *w,
+			  bool last)
+{
+	for (size_t i = 0; i < PYRO_COUNT_OF(waits); i++) {
+		struct pyro_waits *of = &s->waits[i];
+		struct pyro_profile *profile;
+
+		if (!(s->config.types & waits[i].types) ||
+		    (is_empty(of) && !last))
+			continue;
+		if (s->lines) {
+			want_lines(s, &of->stacks);
+			pyro_window_lines(s, last);
+		}
+		profile = build(s, i, w);
+		if (profile &&
+		    pyro_output_window(s, waits[i].output, profile)) {
+			pyro_wait_stacks_clear(&of->stacks);
+			*of = (struct pyro_waits){.stacks = of->stacks};
+		}
+		pyro_profile_free(profile);
+	}
+}
+
+void pyro_wait_window_free(struct pyro_session *s)
+{
+	for (size_t i = 0; i < PYRO_COUNT_OF(waits); i++)
+		pyro_wait_stacks_free(&s->waits[i].stacks);
+}

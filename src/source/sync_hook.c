@@ -1,0 +1,192 @@
+// SPDX-License-Identifier: Apache-2.0
+/* sync_hook.c - the calls in which threads wait for each other, but for locks
+ *
+ * What need not wait is not timed, where that can be seen without changing what
+ * the call does. */
+#include "source/sync_hook.h"
+
+#include <errno.h>
+#include <pthread.h>
+#include <semaphore.h>
+#include <stdatomic.h>
+#include <threads.h>
+
+#include "source/next.h"
+#include "source/timed.h"
+
+/* XX(name, (parameters), (arguments)) */
+#ifdef __GLIBC__
+#define CLOCK_CALLS(XX)                                                      \
+	XX(pthread_cond_clockwait,                                           \
+	   (pthread_cond_t * cond, pthread_mutex_t * mutex, clockid_t clock, \
+	    const struct timespec *until),                                   \
+	   (cond, mutex, clock, until))                                      \
+	XX(pthread_clockjoin_np,                                             \
+	   (pthread_t thread, void **result, clockid_t clock,                \
+	    const struct timespec *until),                                   \
+	   (thread, result, clock, until))
+#else
+#define CLOCK_CALLS(XX)
+#endif
+
+/* They wait, or very nearly do so. */
+#define TIMED_CALLS(XX)                                                       \
+	XX(pthread_cond_wait,                                                 \
+	   (pthread_cond_t * cond, pthread_mutex_t * mutex), (cond, mutex))   \
+	XX(pthread_cond_timedwait,                                            \
+	   (pthread_cond_t * cond, pthread_mutex_t * mutex,                   \
+	    const struct timespec *until),                                    \
+	   (cond, mutex, until))                                              \
+	XX(cnd_wait, (cnd_t * cond, mtx_t * mutex), (cond, mutex))            \
+	XX(cnd_timedwait,                                                     \
+	   (cnd_t * cond, mtx_t * mutex, const struct timespec *until),       \
+	   (cond, mutex, until))                                              \
+	XX(pthread_barrier_wait, (pthread_barrier_t * barrier), (barrier))    \
+	XX(pthread_join, (pthread_t thread, void **result), (thread, result)) \
+	XX(pthread_timedjoin_np,                                              \
+	   (pthread_t thread, void **result, const struct timespec *until),   \
+	   (thread, result, until))                                           \
+	XX(thrd_join, (thrd_t thread, int *result), (thread, result))         \
+	CLOCK_CALLS(XX)
+
+#define DEFINE_TIMED(name, parameters, arguments)                   \
+	PYRO_NEXT_SLOT(name);                                       \
+	PYRO_HOOK int PYRO_HOOK_NAME(name) parameters               \
+	{                                                           \
+		uint64_t began = pyro_timed_begin(PYRO_WAIT_SYNC);  \
+		int rc = PYRO_NEXT(name) arguments;                 \
+                                                                    \
+		pyro_timed_end(PYRO_WAIT_SYNC, began, PYRO_CALLER); \
+		return rc;                                          \
+	}
+TIMED_CALLS(DEFINE_TIMED)
+
+/* As libc's own calls begin: a thread that is to be cancelled is so before it
+ * takes anything. Keeps errno if there was nothing to take. */
+static bool took(sem_t *sem)
+{
+	int saved = errno;
+
+	pthread_testcancel();
+	if (sem_trywait(sem) == 0)
+		return true;
+	errno = saved;
+	return false;
+}
+
+static bool is_valid(const struct timespec *until)
+{
+	return until->tv_nsec >= 0 && until->tv_nsec < 1000000000;
+}
+
+PYRO_NEXT_SLOT(sem_wait);
+PYRO_HOOK int PYRO_HOOK_NAME(sem_wait)(sem_t *sem)
+{
+	uint64_t began;
+	int result;
+
+	if (!pyro_wait_wants(PYRO_WAIT_SYNC))
+		return PYRO_NEXT(sem_wait)(sem);
+	if (took(sem))
+		return 0;
+	began = pyro_timed_begin(PYRO_WAIT_SYNC);
+	result = PYRO_NEXT(sem_wait)(sem);
+	pyro_timed_end(PYRO_WAIT_SYNC, began, PYRO_CALLER);
+	return result;
+}
+
+/* An invalid time is an error also where there is no need to wait. */
+PYRO_NEXT_SLOT(sem_timedwait);
+PYRO_HOOK int
+PYRO_HOOK_NAME(sem_timedwait)(sem_t *restrict sem,
+			      const struct timespec *restrict until)
+{
+	uint64_t began;
+	int result;
+
+	if (!pyro_wait_wants(PYRO_WAIT_SYNC) || !is_valid(until))
+		return PYRO_NEXT(sem_timedwait)(sem, until);
+	if (took(sem))
+		return 0;
+	began = pyro_timed_begin(PYRO_WAIT_SYNC);
+	result = PYRO_NEXT(sem_timedwait)(sem, until);
+	pyro_timed_end(PYRO_WAIT_SYNC, began, PYRO_CALLER);
+	return result;
+}
+
+#ifdef __GLIBC__
+PYRO_NEXT_SLOT(sem_clockwait);
+PYRO_HOOK int
+PYRO_HOOK_NAME(sem_clockwait)(sem_t *restrict sem, clockid_t clock,
+			      const struct timespec *restrict until)
+{
+	bool known = clock == CLOCK_REALTIME || clock == CLOCK_MONOTONIC;
+	uint64_t began;
+	int result;
+
+	if (!pyro_wait_wants(PYRO_WAIT_SYNC) || !known || !is_valid(until))
+		return PYRO_NEXT(sem_clockwait)(sem, clock, until);
+	if (took(sem))
+		return 0;
+	began = pyro_timed_begin(PYRO_WAIT_SYNC);
+	result = PYRO_NEXT(sem_clockwait)(sem, clock, until);
+	pyro_timed_end(PYRO_WAIT_SYNC, began, PYRO_CALLER);
+	return result;
+}
+#define CLOCK_SEMAPHORE(XX) XX(sem_clockwait)
+#else
+#define CLOCK_SEMAPHORE(XX)
+#endif
+
+/* Does another thread run the function? In glibc and musl bit 0 says so. Who runs
+ * it itself does not wait. */
+static bool is_running(const void *once)
+{
+	return atomic_load_explicit((const _Atomic int *)once,
+				    memory_order_relaxed) &
+	       1;
+}
+
+PYRO_NEXT_SLOT(pthread_once);
+PYRO_HOOK int PYRO_HOOK_NAME(pthread_once)(pthread_once_t *once,
+					   void (*fn)(void))
+{
+	uint64_t began =
+		is_running(once) ? pyro_timed_begin(PYRO_WAIT_SYNC) : 0;
+	int result = PYRO_NEXT(pthread_once)(once, fn);
+
+	pyro_timed_end(PYRO_WAIT_SYNC, began, PYRO_CALLER);
+	return result;
+}
+
+PYRO_NEXT_SLOT(call_once);
+PYRO_HOOK void PYRO_HOOK_NAME(call_once)(once_flag *once, void (*fn)(void))
+{
+	uint64_t began =
+		is_running(once) ? pyro_timed_begin(PYRO_WAIT_SYNC) : 0;
+
+	PYRO_NEXT(call_once)(once, fn);
+	pyro_timed_end(PYRO_WAIT_SYNC, began, PYRO_CALLER);
+}
+
+#ifndef PYRO_STATIC
+
+#define OWN(name, parameters, arguments) PYRO_OWN(name);
+#define OTHERS(XX)   \
+	XX(sem_wait) \
+	XX(sem_timedwait) CLOCK_SEMAPHORE(XX) XX(pthread_once) XX(call_once)
+#define OWN_OTHER(name) PYRO_OWN(name);
+TIMED_CALLS(OWN)
+OTHERS(OWN_OTHER)
+
+void pyro_sync_hook_resolve(void)
+{
+#define HOOKED(name, parameters, arguments) PYRO_HOOKED(name),
+#define HOOKED_OTHER(name) PYRO_HOOKED(name),
+	static const struct pyro_hooked hooked[] = {
+		TIMED_CALLS(HOOKED) OTHERS(HOOKED_OTHER)};
+
+	pyro_next_resolve(hooked, PYRO_COUNT_OF(hooked));
+}
+
+#endif

@@ -1,0 +1,49 @@
+// SPDX-License-Identifier: Apache-2.0
+/* timed.h - around a real call that may wait: how long did it?
+ *
+ * A call that is cancelled never comes back, and is no wait. There is nothing to
+ * undo then: all is in local variables. */
+#ifndef PYRO_SOURCE_TIMED_H
+#define PYRO_SOURCE_TIMED_H
+
+#include <time.h>
+
+#include "source/wait.h"
+
+#define PYRO_CALLER __builtin_return_address(0)
+
+/* No call that went to the kernel and slept is shorter. */
+#define PYRO_WAIT_MIN_NS 1000
+
+/* libc's clock does not enter the kernel. */
+static inline uint64_t pyro_timed_now(clockid_t clock)
+{
+	struct timespec t;
+
+	if (clock_gettime(clock, &t) != 0)
+		return 0;
+	return (uint64_t)t.tv_sec * PYRO_NS_PER_SEC + (uint64_t)t.tv_nsec;
+}
+
+/* 0: it is not to be reported. */
+static inline uint64_t pyro_timed_begin(enum pyro_wait_class wait_class)
+{
+	return __builtin_expect(pyro_wait_wants(wait_class), 0)
+		       ? pyro_timed_now(CLOCK_MONOTONIC)
+		       : 0;
+}
+
+/* Keeps errno. */
+static inline void pyro_timed_end(enum pyro_wait_class wait_class,
+				  uint64_t began, void *caller)
+{
+	uint64_t now;
+
+	if (__builtin_expect(began == 0, 1))
+		return;
+	now = pyro_timed_now(CLOCK_MONOTONIC);
+	if (now >= began + PYRO_WAIT_MIN_NS)
+		pyro_wait_blocked(wait_class, now - began, caller);
+}
+
+#endif

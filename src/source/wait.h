@@ -1,0 +1,66 @@
+// SPDX-License-Identifier: Apache-2.0
+/* wait.h - what hooks report of waiting, and how the collector drives them
+ *
+ * The block profile charges who waited, the mutex profile who made others wait.
+ * Waits are sampled by Go's rule: with a rate of R ns, one of R or more always,
+ * as it is; a shorter one of d ns with probability d/R, and then it stands for
+ * R/d waits of R ns in all. The rate doubles when samples come faster than
+ * PYRO_WAIT_RATE_MAX; a sample is weighed by the rate that it was drawn with.
+ * Of the mutex profile every delay counts: what comes faster than
+ * PYRO_CAUSED_RATE_MAX is summed up without stacks. */
+#ifndef PYRO_SOURCE_WAIT_H
+#define PYRO_SOURCE_WAIT_H
+
+#include <stdatomic.h>
+
+#include "base/slots.h"
+
+/* Stacks a second, on average. */
+#define PYRO_WAIT_RATE_MAX 500
+#define PYRO_CAUSED_RATE_MAX 1000
+
+/* For all hooks; written by wait.c. */
+struct pyro_wait_state {
+	/* Of the block profile: nanoseconds; 0: off. */
+	_Atomic uint64_t rate;
+	_Atomic uint32_t classes; /* bits 1 << enum pyro_wait_class */
+	_Atomic bool caused;      /* the mutex profile is on */
+};
+extern struct pyro_wait_state pyro_wait_state;
+
+/* ---- For hooks: signal safe, errno is kept. ---- */
+
+/* Are waits of this class to be reported now, by this thread? */
+bool pyro_wait_wants(enum pyro_wait_class wait_class) PYRO_SIGNAL_SAFE;
+/* Are delays? The calling thread's own. */
+bool pyro_wait_wants_caused(void) PYRO_SIGNAL_SAFE;
+
+/* The calling thread has waited for ns. caller, the hook's return address, is
+ * where its stack begins. Not while it holds a lock of ours. */
+void pyro_wait_blocked(enum pyro_wait_class wait_class, uint64_t ns,
+		       void *caller) PYRO_SIGNAL_SAFE;
+/* It has ended count waits of others, who waited for ns in all. */
+void pyro_wait_caused(uint64_t count, uint64_t ns,
+		      void *caller) PYRO_SIGNAL_SAFE;
+/* The same of a kind, where no stack can be had: exact sums. */
+void pyro_wait_not_captured(enum pyro_kind kind, uint64_t count,
+			    uint64_t ns) PYRO_SIGNAL_SAFE;
+/* Waits for locks that no unlock was charged with. */
+void pyro_wait_left_over(uint64_t count, uint64_t ns) PYRO_SIGNAL_SAFE;
+
+/* ---- For the collector. ---- */
+
+/* From now on. block_rate of 0: no block profile. */
+void pyro_wait_start(uint64_t block_rate, uint32_t classes, bool mutex);
+void pyro_wait_stop(void);
+/* In a forked child: what the parent has not shown yet is the parent's. Stores
+ * only. */
+void pyro_wait_forked(void);
+/* Keep rates in bounds. now: CLOCK_MONOTONIC. Often while there are samples. */
+void pyro_wait_adapt(uint64_t now);
+
+/* The sums since the last call. */
+struct pyro_weight pyro_wait_take_not_captured(enum pyro_kind kind);
+struct pyro_weight pyro_wait_take_left_over(void);
+
+#endif
