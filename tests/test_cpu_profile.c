@@ -85,14 +85,14 @@ static void test_names_and_marks(void **state)
 	uint64_t a[] = {known, libc}, b[] = {libc}, c[] = {anon, known};
 
 	(void)state;
-	pyro_stacks_add(&stacks, a, 2, PYRO_STOP_END, 3 * PERIOD, 3);
-	pyro_stacks_add(&stacks, b, 1, PYRO_STOP_GAP, PERIOD, 1);
-	pyro_stacks_add(&stacks, c, 2, PYRO_STOP_END, PERIOD, 1);
-	pyro_stacks_add(&stacks, c, 2, PYRO_STOP_UNMAPPED, PERIOD, 1);
-	pyro_stacks_add(&stacks, a, 0, PYRO_STOP_BOUNDS, PERIOD, 1);
+	pyro_stacks_add(&stacks, STACK(a, 2, PYRO_STOP_END), 3 * PERIOD, 3);
+	pyro_stacks_add(&stacks, STACK(b, 1, PYRO_STOP_GAP), PERIOD, 1);
+	pyro_stacks_add(&stacks, STACK(c, 2, PYRO_STOP_END), PERIOD, 1);
+	pyro_stacks_add(&stacks, STACK(c, 2, PYRO_STOP_UNMAPPED), PERIOD, 1);
+	pyro_stacks_add(&stacks, STACK(a, 0, PYRO_STOP_BOUNDS), PERIOD, 1);
 	/* A signal that waited: 250 ms at 10 ms a tick. */
-	pyro_stacks_add(&stacks, a, 2, PYRO_STOP_END, 25 * PERIOD, 25);
-	pyro_stacks_add(&stacks, b, 1, PYRO_STOP_GAP, 30 * PERIOD, 30);
+	pyro_stacks_add(&stacks, STACK(a, 2, PYRO_STOP_END), 25 * PERIOD, 25);
+	pyro_stacks_add(&stacks, STACK(b, 1, PYRO_STOP_GAP), 30 * PERIOD, 30);
 
 	struct pyro_cpu_window window = {
 		.stacks = &stacks,
@@ -168,7 +168,8 @@ static void test_readable_names(void **state)
 				      : pyro_names_new((enum pyro_demangle)how),
 		};
 
-		pyro_stacks_add(&stacks, &frame, 1, PYRO_STOP_END, PERIOD, 1);
+		pyro_stacks_add(&stacks, STACK(&frame, 1, PYRO_STOP_END),
+				PERIOD, 1);
 
 		struct pyro_profile *p = pyro_cpu_profile(&window, modules);
 
@@ -196,7 +197,7 @@ static void test_mappings(void **state)
 		.stacks = &stacks, .period_ns = PERIOD, .lost_ns = 1};
 
 	(void)state;
-	pyro_stacks_add(&stacks, f, 2, PYRO_STOP_END, PERIOD, 1);
+	pyro_stacks_add(&stacks, STACK(f, 2, PYRO_STOP_END), PERIOD, 1);
 
 	struct pyro_profile *p = pyro_cpu_profile(&window, modules);
 
@@ -237,7 +238,7 @@ static void test_unresolved(void **state)
 	char want[300];
 
 	(void)state;
-	pyro_stacks_add(&stacks, &hole, 1, PYRO_STOP_END, PERIOD, 1);
+	pyro_stacks_add(&stacks, STACK(&hole, 1, PYRO_STOP_END), PERIOD, 1);
 
 	struct pyro_profile *p = pyro_cpu_profile(&window, modules);
 
@@ -293,7 +294,8 @@ static void test_totals(void **state)
 
 			for (size_t k = 0; k < depth; k++)
 				f[k] = base + next_random(&random) % 64;
-			pyro_stacks_add(&stacks, f, depth, i % PYRO_STOP_COUNT,
+			pyro_stacks_add(&stacks,
+					STACK(f, depth, i % PYRO_STOP_COUNT),
 					weight * PERIOD, weight);
 		}
 
@@ -326,9 +328,58 @@ static int tear_down(void **state)
 	return 0;
 }
 
+/* One stack under two sets of labels is two samples, also what came late. */
+static void test_labels(void **state)
+{
+	uint32_t route = pyro_labels_with(0, "route", "/caf\xe9");
+	uint32_t both = pyro_labels_with(route, "a", "b");
+	uint64_t frame = frame_of((void *)(uintptr_t)known_function);
+	struct pyro_stack_frames stack = {
+		.frames = &frame,
+		.depth = 1,
+		.stop = PYRO_STOP_END,
+	};
+	struct pyro_stacks stacks = {0};
+	struct pyro_cpu_window window = {.stacks = &stacks,
+					 .period_ns = PERIOD};
+	const struct pyro_label *label;
+	struct pyro_profile *p;
+
+	(void)state;
+	pyro_stacks_add(&stacks, &stack, PERIOD, 1);
+	stack.labels = both;
+	pyro_stacks_add(&stacks, &stack, 30 * PERIOD, 30);
+	stack.labels = route;
+	pyro_stacks_add(&stacks, &stack, 2 * PERIOD, 2);
+	pyro_stacks_add(&stacks, &stack, 3 * PERIOD, 3);
+	p = pyro_cpu_profile(&window, modules);
+	assert_non_null(p);
+	assert_int_equal(p->samples_count, 4);
+	assert_int_equal(p->samples[0].label_count, 0);
+	for (int i = 1; i <= 2; i++) {
+		assert_int_equal(p->samples[i].label_count, 2);
+		label = &p->labels[p->samples[i].first_label];
+		assert_string_equal(pyro_profile_text(p, label[0].key), "a");
+		assert_string_equal(pyro_profile_text(p, label[0].str), "b");
+		assert_string_equal(pyro_profile_text(p, label[1].key),
+				    "route");
+	}
+	assert_int_equal(p->samples[1].value[1] + p->samples[2].value[1],
+			 30 * PERIOD);
+	assert_int_equal(p->samples[3].value[1], 5 * PERIOD);
+	assert_int_equal(p->samples[3].label_count, 1);
+	label = &p->labels[p->samples[3].first_label];
+	/* Made valid UTF-8. */
+	assert_string_equal(pyro_profile_text(p, label->str),
+			    "/caf\xef\xbf\xbd");
+	pyro_profile_free(p);
+	pyro_stacks_free(&stacks);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_labels),
 		cmocka_unit_test(test_names_and_marks),
 		cmocka_unit_test(test_readable_names),
 		cmocka_unit_test(test_mappings),

@@ -44,6 +44,11 @@ static struct pyro_profile *profile_of(enum pyro_symbolize symbolize,
 				       const struct pyro_lines *lines,
 				       const uint64_t *frames, size_t count)
 {
+	const struct pyro_stack_frames stack = {
+		.frames = frames,
+		.depth = (uint16_t)count,
+		.stop = PYRO_STOP_END,
+	};
 	struct pyro_stacks stacks = {0};
 	struct pyro_cpu_window window = {.stacks = &stacks,
 					 .period_ns = PERIOD,
@@ -51,7 +56,7 @@ static struct pyro_profile *profile_of(enum pyro_symbolize symbolize,
 					 .lines = lines};
 	struct pyro_profile *p;
 
-	pyro_stacks_add(&stacks, frames, count, PYRO_STOP_END, PERIOD, 1);
+	pyro_stacks_add(&stacks, &stack, PERIOD, 1);
 	p = pyro_cpu_profile(&window, modules);
 	assert_non_null(p);
 	assert_int_equal(p->samples_count, 1);

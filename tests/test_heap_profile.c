@@ -41,18 +41,19 @@ static void fill(struct pyro_heap_stacks *h, bool ages)
 		{4, 1, 4}, {5, 3, 4}, {6, 1, 4}, {7, 100, 1}};
 	uint64_t s = PYRO_NS_PER_SEC;
 
-	pyro_heap_stacks_add(h, a, 2, PYRO_STOP_END, &first[0], 0);
-	pyro_heap_stacks_add(h, a, 2, PYRO_STOP_END, &first[1], 90 * s);
-	pyro_heap_stacks_add(h, b, 1, PYRO_STOP_GAP, &first[2], 0);
+	pyro_heap_stacks_add(h, STACK(a, 2, PYRO_STOP_END), &first[0], 0);
+	pyro_heap_stacks_add(h, STACK(a, 2, PYRO_STOP_END), &first[1], 90 * s);
+	pyro_heap_stacks_add(h, STACK(b, 1, PYRO_STOP_GAP), &first[2], 0);
 	pyro_heap_stacks_live_begin(h, 91 * s, ages);
 	pyro_heap_stacks_live(h, 1, 1000, 1);
 	pyro_heap_stacks_live(h, 2, 24, 1);
 	pyro_heap_stacks_live_end(h);
 	pyro_heap_stacks_next(h);
 	for (size_t i = 0; i < 3; i++)
-		pyro_heap_stacks_add(h, b, 1, PYRO_STOP_END, &second[i],
+		pyro_heap_stacks_add(h, STACK(b, 1, PYRO_STOP_END), &second[i],
 				     95 * s);
-	pyro_heap_stacks_add(h, c, 2, PYRO_STOP_DEPTH, &second[3], 99 * s);
+	pyro_heap_stacks_add(h, STACK(c, 2, PYRO_STOP_DEPTH), &second[3],
+			     99 * s);
 	pyro_heap_stacks_live_begin(h, 100 * s, ages);
 	pyro_heap_stacks_live(h, 1, 1000, 1);
 	pyro_heap_stacks_live(h, 2, 24, 1);
@@ -207,7 +208,8 @@ static void test_overflow_and_empty(void **state)
 	for (uint64_t i = 1; i <= PYRO_STACKS_MAX + 10; i++) {
 		const struct pyro_heap_sample sample = {i, 20, 1};
 
-		pyro_heap_stacks_add(&h, &i, 1, PYRO_STOP_END, &sample, 0);
+		pyro_heap_stacks_add(&h, STACK(&i, 1, PYRO_STOP_END), &sample,
+				     0);
 	}
 	pyro_heap_stacks_live_begin(&h, 0, false);
 	for (uint64_t i = PYRO_STACKS_MAX + 1; i <= PYRO_STACKS_MAX + 4; i++)

@@ -15,7 +15,7 @@ static void add(struct pyro_heap_stacks *h, uint64_t stack, uint64_t id,
 	const uint64_t frames[] = {stack, 7};
 	const struct pyro_heap_sample sample = {id, size, 1};
 
-	pyro_heap_stacks_add(h, frames, 2, PYRO_STOP_END, &sample,
+	pyro_heap_stacks_add(h, STACK(frames, 2, PYRO_STOP_END), &sample,
 			     now_s * PYRO_NS_PER_SEC);
 }
 
@@ -164,7 +164,7 @@ static void test_weights(void **state)
 	double now = 1 / (1 - exp(-1001 / 8192.0));
 
 	(void)state;
-	pyro_heap_stacks_add(&h, frames, 2, PYRO_STOP_END, &sample, 0);
+	pyro_heap_stacks_add(&h, STACK(frames, 2, PYRO_STOP_END), &sample, 0);
 	pyro_heap_stacks_live_begin(&h, 0, false);
 	pyro_heap_stacks_live(&h, 1, 1000, 8192);
 	pyro_heap_stacks_live_end(&h);
@@ -467,7 +467,8 @@ static void allocate(struct program *p, uint64_t number)
 	const struct pyro_heap_sample sample = {++p->ids, size,
 						(uint64_t)interval};
 
-	pyro_heap_stacks_add(&p->h, frames, 2, PYRO_STOP_END, &sample, 0);
+	pyro_heap_stacks_add(&p->h, STACK(frames, 2, PYRO_STOP_END), &sample,
+			     0);
 	if (!stays)
 		return;
 	/* Thinned later, which is decided now. */

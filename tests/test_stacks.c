@@ -31,12 +31,12 @@ static void test_sums(void **state)
 
 	(void)state;
 	for (int i = 0; i < 10; i++) {
-		pyro_stacks_add(&stacks, a, 3, PYRO_STOP_END, 100, 1);
-		pyro_stacks_add(&stacks, b, 2, PYRO_STOP_END, 10, 2);
-		pyro_stacks_add(&stacks, c, 3, PYRO_STOP_END, 1, 3);
-		pyro_stacks_add(&stacks, a, 3, PYRO_STOP_GAP, 7, 4);
+		pyro_stacks_add(&stacks, STACK(a, 3, PYRO_STOP_END), 100, 1);
+		pyro_stacks_add(&stacks, STACK(b, 2, PYRO_STOP_END), 10, 2);
+		pyro_stacks_add(&stacks, STACK(c, 3, PYRO_STOP_END), 1, 3);
+		pyro_stacks_add(&stacks, STACK(a, 3, PYRO_STOP_GAP), 7, 4);
 	}
-	pyro_stacks_add(&stacks, a, 0, PYRO_STOP_BOUNDS, 5, 1);
+	pyro_stacks_add(&stacks, STACK(a, 0, PYRO_STOP_BOUNDS), 5, 1);
 	a[0] = 99; /* frames were copied */
 	assert_int_equal(stacks.set.count, 5);
 	a[0] = 1;
@@ -58,7 +58,7 @@ static void test_sums(void **state)
 				 stacks.total_ticks + stacks.records +
 				 stacks.stops[PYRO_STOP_END],
 			 0);
-	pyro_stacks_add(&stacks, b, 2, PYRO_STOP_END, 3, 1);
+	pyro_stacks_add(&stacks, STACK(b, 2, PYRO_STOP_END), 3, 1);
 	assert_int_equal(stacks.set.count, 1);
 	assert_int_equal(find(&stacks, b, 2, PYRO_STOP_END)->ns, 3);
 	pyro_stacks_free(&stacks);
@@ -74,22 +74,25 @@ static void test_delayed(void **state)
 
 	(void)state;
 	/* A tenth of the limit a tick. */
-	pyro_stacks_add(&stacks, f, 1, PYRO_STOP_END, max, 10);
-	pyro_stacks_add(&stacks, f, 1, PYRO_STOP_END, max + max / 10, 11);
+	pyro_stacks_add(&stacks, STACK(f, 1, PYRO_STOP_END), max, 10);
+	pyro_stacks_add(&stacks, STACK(f, 1, PYRO_STOP_END), max + max / 10,
+			11);
 	assert_int_equal(stacks.values[0].delayed_ns, 0);
-	pyro_stacks_add(&stacks, f, 1, PYRO_STOP_END, max + max / 5, 12);
-	pyro_stacks_add(&stacks, f, 1, PYRO_STOP_END, 3 * max, 30);
+	pyro_stacks_add(&stacks, STACK(f, 1, PYRO_STOP_END), max + max / 5, 12);
+	pyro_stacks_add(&stacks, STACK(f, 1, PYRO_STOP_END), 3 * max, 30);
 	assert_int_equal(stacks.values[0].delayed_ns,
 			 max / 10 + (3 * max - max - max / 10));
 	assert_int_equal(stacks.values[0].ns, 6 * max + max / 10 + max / 5);
 	/* At 1 Hz one period is more than the limit, and not delayed. */
-	pyro_stacks_add(&stacks, g, 1, PYRO_STOP_END, PYRO_NS_PER_SEC, 1);
+	pyro_stacks_add(&stacks, STACK(g, 1, PYRO_STOP_END), PYRO_NS_PER_SEC,
+			1);
 	assert_int_equal(stacks.values[1].delayed_ns, 0);
-	pyro_stacks_add(&stacks, g, 1, PYRO_STOP_END, 3 * PYRO_NS_PER_SEC, 3);
+	pyro_stacks_add(&stacks, STACK(g, 1, PYRO_STOP_END),
+			3 * PYRO_NS_PER_SEC, 3);
 	assert_int_equal(stacks.values[1].delayed_ns,
 			 2 * PYRO_NS_PER_SEC - max);
 	/* A weight without ticks divides nothing by zero. */
-	pyro_stacks_add(&stacks, g, 1, PYRO_STOP_END, 5, 0);
+	pyro_stacks_add(&stacks, STACK(g, 1, PYRO_STOP_END), 5, 0);
 	pyro_stacks_free(&stacks);
 }
 
@@ -104,12 +107,13 @@ static void test_overflow(void **state)
 	(void)state;
 	for (uint64_t i = 0; i < PYRO_STACKS_MAX + 1000; i++) {
 		f[0] = i;
-		pyro_stacks_add(&stacks, f, 1 + i % PYRO_DEPTH_MAX,
-				PYRO_STOP_END, i, 1);
+		pyro_stacks_add(&stacks,
+				STACK(f, 1 + i % PYRO_DEPTH_MAX, PYRO_STOP_END),
+				i, 1);
 		total += i;
 	}
 	f[0] = 7;
-	pyro_stacks_add(&stacks, f, 8, PYRO_STOP_END, 1, 1);
+	pyro_stacks_add(&stacks, STACK(f, 8, PYRO_STOP_END), 1, 1);
 	assert_int_equal(stacks.set.count, PYRO_STACKS_MAX);
 	assert_int_equal(stacks.overflow.ticks, 1000);
 	assert_int_equal(stacks.total_ns, total + 1);
@@ -152,8 +156,10 @@ static void test_random(void **state)
 		size_t at = next_random(&random) % LIST;
 		uint64_t ns = next_random(&random) % 1000;
 
-		pyro_stacks_add(&stacks, list[at].frames, list[at].depth,
-				list[at].stop, ns, 1);
+		pyro_stacks_add(
+			&stacks,
+			STACK(list[at].frames, list[at].depth, list[at].stop),
+			ns, 1);
 		list[at].ns += ns;
 		list[at].ticks++;
 	}

@@ -28,7 +28,7 @@ static uint64_t known_frame(void)
 static void add(struct pyro_wait_stacks *w, uint64_t frame,
 		enum pyro_wait_class wait_class, uint64_t count, uint64_t ns)
 {
-	assert_true(pyro_wait_stacks_add(w, &frame, 1, PYRO_STOP_END,
+	assert_true(pyro_wait_stacks_add(w, STACK(&frame, 1, PYRO_STOP_END),
 					 wait_class,
 					 (struct pyro_weight){count, ns}));
 }
@@ -161,9 +161,10 @@ static void test_too_many(void **state)
 
 	(void)state;
 	for (uint64_t i = 0; i < PYRO_STACKS_MAX + 5; i++)
-		assert_int_equal(pyro_wait_stacks_add(&w, &i, 1, PYRO_STOP_END,
-						      PYRO_WAIT_SLEEP, one),
-				 i < PYRO_STACKS_MAX);
+		assert_int_equal(
+			pyro_wait_stacks_add(&w, STACK(&i, 1, PYRO_STOP_END),
+					     PYRO_WAIT_SLEEP, one),
+			i < PYRO_STACKS_MAX);
 	assert_int_equal(w.overflow.sum[PYRO_WAIT_SLEEP].count, 5);
 	assert_int_equal(w.overflow.sum[PYRO_WAIT_SLEEP].value, 50);
 	pyro_wait_stacks_free(&w);

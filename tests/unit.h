@@ -37,6 +37,12 @@ static inline double now_s(void)
 	return (double)ts.tv_sec + (double)ts.tv_nsec / 1e9;
 }
 
+/* A stack of so many frames (profile/stack_set.h). */
+#define STACK(f, n, why)                                     \
+	(&(struct pyro_stack_frames){.frames = (f),          \
+				     .depth = (uint16_t)(n), \
+				     .stop = (uint16_t)(why)})
+
 /* Numbers that are the same in every run. */
 static inline uint64_t next_random(uint64_t *state)
 {

@@ -349,6 +349,75 @@ PYROSCOPE_API void pyroscope_heap_alloc(const void *block, size_t size);
  * Threads: any. Signal handlers: yes. */
 PYROSCOPE_API void pyroscope_heap_free(const void *block);
 
+/* Labels: what the calling thread is working on, such as route "/cart". Samples of
+ * all kinds carry the labels that their thread has at that moment;
+ * Pyroscope shows a series for each set of labels, to be filtered and compared by.
+ *
+ *     void handle(const struct request *request)
+ *     {
+ *             PYROSCOPE_LABELS_SCOPE("route", request->route);
+ *             ...
+ *     }
+ *
+ * A set of labels is a number that stands for the same labels in all threads, for
+ * the rest of the process and in its forked children; 0 is the empty set, which
+ * each thread begins with. So a set can be kept with a task, a connection or a
+ * fiber and be put on by whoever runs it.
+ *
+ * There are at most 16384 sets in a process, for the server stores a series for
+ * each: a label is for what has tens of values, not for user or request numbers.
+ * A name is [a-zA-Z_][a-zA-Z0-9_]*, does not begin with "__" and has at most 255
+ * bytes, a value has at most 1023, a set at most 16 labels. What goes beyond leaves
+ * the set as it is: it is counted (pyroscope_stats.labels_refused), and said in a
+ * log line once. A name that the profile has already, such as hostname, is not
+ * changed by a label. */
+typedef uint32_t pyroscope_labels;
+
+/* The set with one label more than base, or with another value for it; "" as value
+ * takes it out. key and value are copied when they are new. To be made once and
+ * kept, where pyroscope_labels_set() is then all that is called each time.
+ *
+ * Returns base when that cannot be, as said above. Some 20 ns for each label of the
+ * set.
+ *
+ * Threads: any. Signal handlers: no. */
+PYROSCOPE_API pyroscope_labels pyroscope_labels_with(pyroscope_labels base,
+						     const char *key,
+						     const char *value);
+
+/* The calling thread's set.
+ *
+ * Threads: any. Signal handlers: yes. */
+PYROSCOPE_API pyroscope_labels pyroscope_labels_get(void);
+
+/* Make labels, as one of these functions returned it, the calling thread's set.
+ * Returns what it was before. A store.
+ *
+ * Threads: any. Signal handlers: yes; back to what it was before they return. */
+PYROSCOPE_API pyroscope_labels pyroscope_labels_set(pyroscope_labels labels);
+
+/* Give the calling thread's set one label more, as pyroscope_labels_with() does.
+ * Returns what it was before, for pyroscope_labels_pop().
+ *
+ * Threads: any. Signal handlers: no. */
+PYROSCOPE_API pyroscope_labels pyroscope_labels_push(const char *key,
+						     const char *value);
+
+/* Go back to what pyroscope_labels_push() returned.
+ *
+ * Threads: that of the push. Signal handlers: yes. */
+PYROSCOPE_API void pyroscope_labels_pop(pyroscope_labels before);
+
+/* Give the calling thread's set one label more until the block ends in which this
+ * stands, in whatever way: return, break, goto, an exception of C++. Not longjmp()
+ * and not the end of the thread. A declaration, with gcc and clang. */
+#define PYROSCOPE_LABELS_SCOPE(key, value)                            \
+	__attribute__((cleanup(pyroscope_labels_scope_end_), unused)) \
+	pyroscope_labels                                              \
+	PYROSCOPE_LABELS_NAME_(__LINE__) = pyroscope_labels_push(key, value)
+#define PYROSCOPE_LABELS_NAME_(line) PYROSCOPE_LABELS_NAME2_(line)
+#define PYROSCOPE_LABELS_NAME2_(line) pyroscope_labels_before_##line##_
+
 /* What the library has counted since the process began, over all sessions; a
  * forked child begins with zeros. A reason code for each stack that is not
  * complete is the root frame of such stacks in the profiles, too.
@@ -450,6 +519,10 @@ struct pyroscope_stats {
 	 * too fast. 0 while the heap is not profiled. */
 	uint64_t heap_live;
 	uint64_t heap_interval;
+
+	/* Labels that were not set: not valid, or too many (see
+	 * PYROSCOPE_LABELS_SCOPE). */
+	uint64_t labels_refused;
 };
 
 /* The value to initialise it with: its size, and zeros. */
@@ -457,7 +530,7 @@ struct pyroscope_stats {
 	{                                                                     \
 		sizeof(struct pyroscope_stats), 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, \
 			0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, \
-			0, 0, 0, 0                                            \
+			0, 0, 0, 0, 0                                         \
 	}
 
 /* Read the counters into stats, whose size is set:
@@ -509,7 +582,14 @@ PYROSCOPE_API const char *pyroscope_version(void);
  * Threads: any. Signal handlers: no. */
 PYROSCOPE_API uint32_t pyroscope_features(void);
 
-#if !PYROSCOPE_ENABLED
+#if PYROSCOPE_ENABLED
+
+static inline void pyroscope_labels_scope_end_(pyroscope_labels *before)
+{
+	pyroscope_labels_pop(*before);
+}
+
+#else
 
 /* The calls, when off. sizeof evaluates nothing, yet makes the compiler check
  * the call's arguments and count its variables as used. gcc warns of the 0 in a
@@ -538,6 +618,18 @@ PYROSCOPE_API uint32_t pyroscope_features(void);
 	((void)sizeof(((pyroscope_heap_alloc)(block, size), 0)))
 #define pyroscope_heap_free(block) \
 	((void)sizeof(((pyroscope_heap_free)(block), 0)))
+#define pyroscope_labels_with(base, key, value) \
+	((void)sizeof((pyroscope_labels_with)(base, key, value)), 0u)
+#define pyroscope_labels_get() ((void)sizeof((pyroscope_labels_get)()), 0u)
+#define pyroscope_labels_set(labels) \
+	((void)sizeof((pyroscope_labels_set)(labels)), 0u)
+#define pyroscope_labels_push(key, value) \
+	((void)sizeof((pyroscope_labels_push)(key, value)), 0u)
+#define pyroscope_labels_pop(before) \
+	((void)sizeof(((pyroscope_labels_pop)(before), 0)))
+#undef PYROSCOPE_LABELS_SCOPE
+#define PYROSCOPE_LABELS_SCOPE(key, value) \
+	((void)sizeof((pyroscope_labels_push)(key, value)))
 #define pyroscope_stats(stats) PYROSCOPE_OFF_INT_((pyroscope_stats)(stats))
 #define pyroscope_strerror(error) \
 	((void)sizeof((pyroscope_strerror)(error)), "")

@@ -76,34 +76,34 @@ static void add_record(struct pyro_session *s, const struct pyro_record *record)
 {
 	const struct pyro_map *map;
 	uint64_t frames[PYRO_DEPTH_MAX];
-	enum pyro_stop stop = record->stop;
-	size_t depth = 0;
+	struct pyro_stack_frames stack = {frames, 0, record->stop,
+					  record->labels};
 
-	for (size_t i = 0; i < record->depth && stop != PYRO_STOP_UNLOADED;
-	     i++) {
+	for (size_t i = 0;
+	     i < record->depth && stack.stop != PYRO_STOP_UNLOADED; i++) {
 		uint64_t pc = record->pc[i];
 
 		if (pyro_hook_is_trampoline(pc))
 			continue;
 		if (!pyro_modules_place(s->modules, record->generation, pc,
 					&map))
-			stop = PYRO_STOP_UNLOADED;
-		frames[depth++] =
+			stack.stop = PYRO_STOP_UNLOADED;
+		frames[stack.depth++] =
 			map ? (uint64_t)map->module << 48 |
 					PYRO_FRAME_ADDRESS(pc - map->bias)
 			    : PYRO_FRAME_ADDRESS(pc);
 	}
 	if (record->kind == PYRO_KIND_HEAP) {
-		pyro_heap_window_add(s, frames, depth, stop, &record->heap);
+		pyro_heap_window_add(s, &stack, &record->heap);
 		return;
 	}
 	if (record->kind != PYRO_KIND_CPU) {
-		pyro_wait_window_add(s, frames, depth, stop, record);
+		pyro_wait_window_add(s, &stack, record);
 		return;
 	}
-	pyro_counts.samples[stop] += record->weight.count;
-	if (!pyro_stacks_add(&s->stacks, frames, depth, stop,
-			     record->weight.value, record->weight.count))
+	pyro_counts.samples[stack.stop] += record->weight.count;
+	if (!pyro_stacks_add(&s->stacks, &stack, record->weight.value,
+			     record->weight.count))
 		pyro_counts.overflow += record->weight.count;
 }
 
@@ -271,6 +271,7 @@ static bool collect(struct pyro_session *s)
 	uint64_t now = pyro_clock_ns(CLOCK_MONOTONIC);
 
 	scan(s, now);
+	pyro_labels_tell();
 
 	bool busy = refresh(s, now) > 0;
 

@@ -29,12 +29,12 @@ void pyro_heap_window_arm(struct pyro_session *s)
 		PYRO_LOG_ONCE("the heap is not profiled: out of memory");
 }
 
-void pyro_heap_window_add(struct pyro_session *s, const uint64_t *frames,
-			  size_t depth, enum pyro_stop stop,
+void pyro_heap_window_add(struct pyro_session *s,
+			  const struct pyro_stack_frames *stack,
 			  const struct pyro_heap_sample *sample)
 {
 	pyro_counts.heap_samples++;
-	pyro_heap_stacks_add(&s->heap, frames, depth, stop, sample,
+	pyro_heap_stacks_add(&s->heap, stack, sample,
 			     pyro_clock_ns(CLOCK_MONOTONIC));
 }
 

@@ -140,6 +140,9 @@ void pyro_window_since(struct pyro_session *s, uint64_t start_ns);
  * next window. */
 void pyro_cpu_window_end(struct pyro_session *s, bool last);
 
+/* Say why labels were refused, each reason once. */
+void pyro_labels_tell(void);
+
 /* Its lines are wanted, the more so the greater the weight. */
 void pyro_window_want_lines(struct pyro_session *s,
 			    const struct pyro_stack_frames *stack,
@@ -151,8 +154,8 @@ void pyro_window_lines(struct pyro_session *s, bool last);
 void pyro_heap_window_start(struct pyro_session *s);
 /* When the tables are built. Collector. */
 void pyro_heap_window_arm(struct pyro_session *s);
-void pyro_heap_window_add(struct pyro_session *s, const uint64_t *frames,
-			  size_t depth, enum pyro_stop stop,
+void pyro_heap_window_add(struct pyro_session *s,
+			  const struct pyro_stack_frames *stack,
 			  const struct pyro_heap_sample *sample);
 /* Each time that records were swept. */
 void pyro_heap_window_round(struct pyro_session *s, uint64_t now);
@@ -162,8 +165,8 @@ void pyro_heap_window_end(struct pyro_session *s, const struct pyro_window *w,
 
 /* wait_window.c: nothing where waiting is not profiled. */
 void pyro_wait_window_start(struct pyro_session *s);
-void pyro_wait_window_add(struct pyro_session *s, const uint64_t *frames,
-			  size_t depth, enum pyro_stop stop,
+void pyro_wait_window_add(struct pyro_session *s,
+			  const struct pyro_stack_frames *stack,
 			  const struct pyro_record *record);
 /* Each time that records were swept. */
 void pyro_wait_window_round(struct pyro_session *s, uint64_t now);

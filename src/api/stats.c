@@ -7,6 +7,7 @@
 
 #include "api/session.h"
 #include "base/os.h"
+#include "capture/labels.h"
 #include "source/bind.h"
 #include "source/cpu.h"
 #include "source/heap.h"
@@ -22,6 +23,8 @@ void pyro_counts_stopped(void)
 void pyro_counts_forked(void)
 {
 	memset(&pyro_counts, 0, sizeof(pyro_counts));
+	for (int i = 0; i < PYRO_LABELS_REFUSALS; i++)
+		pyro_labels_refused[i] = 0;
 }
 
 static void read_stacks(struct pyroscope_stats *out)
@@ -86,6 +89,8 @@ int pyroscope_stats(struct pyroscope_stats *stats)
 	now.heap_lost = pyro_counts.heap_lost;
 	now.heap_live = pyro_live_count();
 	now.heap_interval = pyro_heap_interval();
+	for (int i = 0; i < PYRO_LABELS_REFUSALS; i++)
+		now.labels_refused += pyro_labels_refused[i];
 	now.objects = pyro_counts.objects;
 	now.tables_bytes = pyro_counts.tables_bytes;
 

@@ -29,13 +29,12 @@ void pyro_wait_window_start(struct pyro_session *s)
 			s->config.types & PYRO_TYPE_MUTEX);
 }
 
-void pyro_wait_window_add(struct pyro_session *s, const uint64_t *frames,
-			  size_t depth, enum pyro_stop stop,
+void pyro_wait_window_add(struct pyro_session *s,
+			  const struct pyro_stack_frames *stack,
 			  const struct pyro_record *record)
 {
 	pyro_wait_stacks_add(&s->waits[record->kind == PYRO_KIND_BLOCK].stacks,
-			     frames, depth, stop, record->wait_class,
-			     record->weight);
+			     stack, record->wait_class, record->weight);
 }
 
 void pyro_wait_window_round(struct pyro_session *s, uint64_t now)

@@ -55,6 +55,7 @@ struct pyro_record {
 	struct pyro_weight weight;
 	struct pyro_heap_sample heap; /* PYRO_KIND_HEAP */
 	uint16_t wait_class;          /* PYRO_KIND_BLOCK */
+	uint32_t labels; /* the thread's set of them (capture/labels.h) */
 	uint16_t depth;
 	uint16_t stop; /* enum pyro_stop: why the walk ended */
 	/* Leaf first; return addresses are stored minus one, so that each

@@ -3,35 +3,39 @@
 #include "profile/cpu_profile.h"
 
 static void add_values(struct pyro_profile *profile, const uint32_t *stack,
-		       size_t depth, uint64_t ticks, uint64_t ns)
+		       size_t depth, const struct pyro_label *labels,
+		       size_t label_count, uint64_t ticks, uint64_t ns)
 {
 	int64_t values[2] = {(int64_t)ticks, (int64_t)ns};
 
 	if (ns > 0)
-		pyro_profile_sample(profile, stack, depth, NULL, 0, values);
+		pyro_profile_sample(profile, stack, depth, labels, label_count,
+				    values);
 }
 
 /* Room for one mark more: a leaf that is no code. */
 static void add_stack(struct pyro_frames *f, const struct pyro_stack_frames *s,
 		      const struct pyro_stack_values *values)
 {
+	struct pyro_label labels[PYRO_LABELS_MAX];
+	size_t label_count = pyro_frames_labels(f, s, labels);
 	uint32_t stack[PYRO_FRAMES_MAX + 1];
 	uint32_t *leaf = stack + 1;
-	size_t depth = pyro_frames_stack(f, s->frames, s->depth, s->stop, leaf);
-	uint64_t ns = values->ns - values->delayed_ns;
+	size_t depth = pyro_frames_stack(f, s, leaf);
 
-	add_values(f->profile, leaf, depth, values->ticks, ns);
+	add_values(f->profile, leaf, depth, labels, label_count, values->ticks,
+		   values->ns - values->delayed_ns);
 	if (values->delayed_ns) {
 		stack[0] = pyro_profile_pseudo(f->profile, "[signal delayed]");
-		add_values(f->profile, stack, depth + 1, 0, values->delayed_ns);
+		add_values(f->profile, stack, depth + 1, labels, label_count, 0,
+			   values->delayed_ns);
 	}
 }
 
 static void add_stacks(struct pyro_frames *f, const struct pyro_stacks *stacks)
 {
 	for (size_t i = 0; i < stacks->set.count; i++)
-		pyro_frames_want(f, stacks->set.stacks[i].frames,
-				 stacks->set.stacks[i].depth);
+		pyro_frames_want(f, &stacks->set.stacks[i]);
 	pyro_frames_wanted(f);
 	for (size_t i = 0; i < stacks->set.count; i++)
 		add_stack(f, &stacks->set.stacks[i], &stacks->values[i]);
@@ -45,7 +49,7 @@ static void add_pseudo(struct pyro_profile *profile, const char *name,
 	if (ns == 0)
 		return;
 	location = pyro_profile_pseudo(profile, name);
-	add_values(profile, &location, 1, ticks, ns);
+	add_values(profile, &location, 1, NULL, 0, ticks, ns);
 }
 
 struct pyro_profile *pyro_cpu_profile(const struct pyro_cpu_window *window,

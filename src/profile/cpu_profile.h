@@ -4,6 +4,7 @@
 #define PYRO_PROFILE_CPU_PROFILE_H
 
 #include "profile/frames.h"
+#include "profile/stacks.h"
 
 struct pyro_cpu_window {
 	const struct pyro_stacks *stacks;

@@ -221,13 +221,13 @@ static const char *root_of(enum pyro_stop stop)
 	}
 }
 
-void pyro_frames_want(struct pyro_frames *f, const uint64_t *frames,
-		      size_t depth)
+void pyro_frames_want(struct pyro_frames *f,
+		      const struct pyro_stack_frames *stack)
 {
-	for (size_t i = 0; i < depth; i++)
-		if (PYRO_FRAME_MODULE(frames[i]) == 0)
-			pyro_perf_map_want(&f->made,
-					   PYRO_FRAME_ADDRESS(frames[i]));
+	for (size_t i = 0; i < stack->depth; i++)
+		if (PYRO_FRAME_MODULE(stack->frames[i]) == 0)
+			pyro_perf_map_want(
+				&f->made, PYRO_FRAME_ADDRESS(stack->frames[i]));
 }
 
 void pyro_frames_wanted(struct pyro_frames *f)
@@ -235,15 +235,41 @@ void pyro_frames_wanted(struct pyro_frames *f)
 	pyro_perf_map_read(&f->made);
 }
 
-size_t pyro_frames_stack(struct pyro_frames *f, const uint64_t *frames,
-			 size_t depth, enum pyro_stop stop,
-			 uint32_t stack[PYRO_FRAMES_MAX])
+size_t pyro_frames_stack(struct pyro_frames *f,
+			 const struct pyro_stack_frames *stack,
+			 uint32_t locations[PYRO_FRAMES_MAX])
 {
+	size_t depth = stack->depth;
+
 	for (size_t i = 0; i < depth; i++)
-		stack[i] = location_of(f, frames[i], i + 1 == depth);
-	if (stop != PYRO_STOP_END)
-		stack[depth++] = pyro_profile_pseudo(f->profile, root_of(stop));
+		locations[i] = location_of(f, stack->frames[i], i + 1 == depth);
+	if (stack->stop != PYRO_STOP_END)
+		locations[depth++] =
+			pyro_profile_pseudo(f->profile, root_of(stack->stop));
 	return depth;
+}
+
+size_t pyro_frames_labels(struct pyro_frames *f,
+			  const struct pyro_stack_frames *stack,
+			  struct pyro_label labels[PYRO_LABELS_MAX])
+{
+	struct pyro_label_pair pair[PYRO_LABELS_MAX];
+	size_t count = pyro_labels_of(stack->labels, pair);
+
+	for (size_t i = 0; i < count; i++)
+		labels[i] = (struct pyro_label){
+			.key = pyro_profile_string(f->profile, pair[i].key),
+			.str = pyro_profile_string(f->profile, pair[i].value),
+		};
+	return count;
+}
+
+void pyro_frames_place(struct pyro_frames *f,
+		       const struct pyro_stack_frames *stack,
+		       struct pyro_place *place)
+{
+	place->depth = pyro_frames_stack(f, stack, place->locations);
+	place->label_count = pyro_frames_labels(f, stack, place->labels);
 }
 
 void pyro_frames_free(struct pyro_frames *f)

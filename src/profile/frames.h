@@ -5,12 +5,13 @@
 #ifndef PYRO_PROFILE_FRAMES_H
 #define PYRO_PROFILE_FRAMES_H
 
+#include "capture/labels.h"
 #include "image/demangle.h"
 #include "image/lines.h"
 #include "image/modules.h"
 #include "image/perf_map.h"
 #include "profile/profile.h"
-#include "profile/stacks.h"
+#include "profile/stack_set.h"
 
 /* How much is said of a frame. */
 enum pyro_symbolize {
@@ -47,16 +48,34 @@ struct pyro_frames {
 /* Code that was made at run time has its name if each stack is shown to
  * pyro_frames_want(), and then pyro_frames_wanted() is called, before the first
  * pyro_frames_stack(). */
-void pyro_frames_want(struct pyro_frames *f, const uint64_t *frames,
-		      size_t depth);
+void pyro_frames_want(struct pyro_frames *f,
+		      const struct pyro_stack_frames *stack);
 void pyro_frames_wanted(struct pyro_frames *f);
 
 /* The locations of a stack, leaf first, of which the last says so if it was not
  * walked to its end. Returns how many. Reads symbols of modules the first time.
  * Failure is the profile's. */
-size_t pyro_frames_stack(struct pyro_frames *f, const uint64_t *frames,
-			 size_t depth, enum pyro_stop stop,
-			 uint32_t stack[PYRO_FRAMES_MAX]);
+size_t pyro_frames_stack(struct pyro_frames *f,
+			 const struct pyro_stack_frames *stack,
+			 uint32_t locations[PYRO_FRAMES_MAX]);
+
+/* The labels of a stack. Returns how many. */
+size_t pyro_frames_labels(struct pyro_frames *f,
+			  const struct pyro_stack_frames *stack,
+			  struct pyro_label labels[PYRO_LABELS_MAX]);
+
+/* Whose values a sample has. */
+struct pyro_place {
+	uint32_t locations[PYRO_FRAMES_MAX];
+	size_t depth;
+	/* There is room for one more. */
+	struct pyro_label labels[PYRO_LABELS_MAX + 1];
+	size_t label_count;
+};
+
+void pyro_frames_place(struct pyro_frames *f,
+		       const struct pyro_stack_frames *stack,
+		       struct pyro_place *place);
 
 /* The profile is the caller's. */
 void pyro_frames_free(struct pyro_frames *f);

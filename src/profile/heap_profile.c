@@ -17,10 +17,9 @@ static int64_t rounded(double value)
 	return value < 9e18 ? (int64_t)(value + 0.5) : INT64_MAX;
 }
 
-static void add_sample(struct builder *b, const uint32_t *stack, size_t depth,
+static void add_sample(struct builder *b, const struct pyro_place *at,
 		       const struct pyro_heap_values *alloc,
-		       const struct pyro_heap_values *inuse,
-		       const struct pyro_label *label)
+		       const struct pyro_heap_values *inuse, size_t ages)
 {
 	const struct {
 		uint32_t bit;
@@ -42,31 +41,32 @@ static void add_sample(struct builder *b, const uint32_t *stack, size_t depth,
 		any |= values[count++] != 0;
 	}
 	if (any)
-		pyro_profile_sample(b->frames.profile, stack, depth, label,
-				    label ? 1 : 0, values);
+		pyro_profile_sample(b->frames.profile, at->locations, at->depth,
+				    at->labels, at->label_count + ages, values);
 }
 
 /* A stack's values: one sample, or one for each age and one for what was
  * allocated. */
-static void add_values(struct builder *b, const uint32_t *stack, size_t depth,
+static void add_values(struct builder *b, struct pyro_place *at,
 		       const struct pyro_heap_stack *values)
 {
 	static const struct pyro_heap_values none;
 	const struct pyro_heap_inuse *inuse = b->stacks->inuse;
 
 	if (!b->stacks->ages) {
-		add_sample(b, stack, depth, &values->alloc,
+		add_sample(b, at, &values->alloc,
 			   values->inuse ? &inuse[values->inuse - 1].values
 					 : &none,
-			   NULL);
+			   0);
 		return;
 	}
-	add_sample(b, stack, depth, &values->alloc, &none, NULL);
+	add_sample(b, at, &values->alloc, &none, 0);
 	for (uint32_t i = values->inuse; i; i = inuse[i - 1].next) {
 		struct pyro_label age = b->age;
 
 		age.num = inuse[i - 1].age_s;
-		add_sample(b, stack, depth, &none, &inuse[i - 1].values, &age);
+		at->labels[at->label_count] = age;
+		add_sample(b, at, &none, &inuse[i - 1].values, 1);
 	}
 }
 
@@ -84,30 +84,27 @@ static void add_stacks(struct builder *b)
 
 	for (size_t i = 0; i < set->count; i++)
 		if (has_values(b, &values[i]))
-			pyro_frames_want(&b->frames, set->stacks[i].frames,
-					 set->stacks[i].depth);
+			pyro_frames_want(&b->frames, &set->stacks[i]);
 	pyro_frames_wanted(&b->frames);
 	for (size_t i = 0; i < set->count; i++) {
-		const struct pyro_stack_frames *s = &set->stacks[i];
-		uint32_t stack[PYRO_FRAMES_MAX];
+		struct pyro_place at;
 
-		if (has_values(b, &values[i]))
-			add_values(b, stack,
-				   pyro_frames_stack(&b->frames, s->frames,
-						     s->depth, s->stop, stack),
-				   &values[i]);
+		if (!has_values(b, &values[i]))
+			continue;
+		pyro_frames_place(&b->frames, &set->stacks[i], &at);
+		add_values(b, &at, &values[i]);
 	}
 }
 
 static void add_pseudo(struct builder *b, const char *name,
 		       const struct pyro_heap_stack *values)
 {
-	uint32_t location;
+	struct pyro_place at = {.depth = 1};
 
 	if (!has_values(b, values))
 		return;
-	location = pyro_profile_pseudo(b->frames.profile, name);
-	add_values(b, &location, 1, values);
+	at.locations[0] = pyro_profile_pseudo(b->frames.profile, name);
+	add_values(b, &at, values);
 }
 
 struct pyro_profile *pyro_heap_profile(const struct pyro_heap_window *window,

@@ -18,8 +18,8 @@ struct pyro_heap_id {
 };
 
 /* Its number; PYRO_TABLE_NONE: there is no place for it. */
-static uint32_t number_of(struct pyro_heap_stacks *h, const uint64_t *frames,
-			  size_t depth, enum pyro_stop stop)
+static uint32_t number_of(struct pyro_heap_stacks *h,
+			  const struct pyro_stack_frames *stack)
 {
 	size_t count = h->set.count;
 	struct pyro_heap_stack *values =
@@ -29,7 +29,7 @@ static uint32_t number_of(struct pyro_heap_stacks *h, const uint64_t *frames,
 	if (!values)
 		return PYRO_TABLE_NONE;
 	h->values = values;
-	number = pyro_stack_set_add(&h->set, frames, depth, stop);
+	number = pyro_stack_set_add(&h->set, stack);
 	if (number == count)
 		values[number] = (struct pyro_heap_stack){0};
 	return number;
@@ -87,18 +87,18 @@ static void add_values(struct pyro_heap_values *to, uint64_t size,
 	to->bytes += objects * (double)size;
 }
 
-bool pyro_heap_stacks_add(struct pyro_heap_stacks *h, const uint64_t *frames,
-			  size_t depth, enum pyro_stop stop,
+bool pyro_heap_stacks_add(struct pyro_heap_stacks *h,
+			  const struct pyro_stack_frames *stack,
 			  const struct pyro_heap_sample *sample,
 			  uint64_t now_ns)
 {
-	uint32_t stack = number_of(h, frames, depth, stop);
+	uint32_t number = number_of(h, stack);
 
-	add_values(&stack_at(h, stack)->alloc, sample->size, sample->interval);
-	remember(h, sample->id, stack, now_ns);
+	add_values(&stack_at(h, number)->alloc, sample->size, sample->interval);
+	remember(h, sample->id, number, now_ns);
 	h->records++;
-	h->stops[stop]++;
-	return stack != PYRO_TABLE_NONE;
+	h->stops[stack->stop]++;
+	return number != PYRO_TABLE_NONE;
 }
 
 void pyro_heap_stacks_live_begin(struct pyro_heap_stacks *h, uint64_t now_ns,

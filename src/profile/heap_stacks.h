@@ -8,7 +8,6 @@
 #ifndef PYRO_PROFILE_HEAP_STACKS_H
 #define PYRO_PROFILE_HEAP_STACKS_H
 
-#include "base/slots.h"
 #include "profile/stack_set.h"
 
 /* Samples of which the stack is remembered: as many as can be live, and as many
@@ -58,8 +57,8 @@ struct pyro_heap_stacks {
 /* Add a record: zero-initialised is empty and ready. now_ns is of
  * CLOCK_MONOTONIC. False: there is no place for one more stack, and overflow has
  * the values. */
-bool pyro_heap_stacks_add(struct pyro_heap_stacks *h, const uint64_t *frames,
-			  size_t depth, enum pyro_stop stop,
+bool pyro_heap_stacks_add(struct pyro_heap_stacks *h,
+			  const struct pyro_stack_frames *stack,
 			  const struct pyro_heap_sample *sample,
 			  uint64_t now_ns);
 

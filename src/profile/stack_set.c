@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-/* stack_set.c - stacks, each once, by number */
+/* stack_set.c - stacks with their labels, each once, by number */
 #include "profile/stack_set.h"
 
 #include <string.h>
@@ -11,6 +11,7 @@ static bool same_stack(const void *owner, uint32_t item, const void *key)
 	const struct pyro_stack_frames *want = key;
 
 	return have->depth == want->depth && have->stop == want->stop &&
+	       have->labels == want->labels &&
 	       memcmp(have->frames, want->frames,
 		      want->depth * sizeof(*want->frames)) == 0;
 }
@@ -18,34 +19,32 @@ static bool same_stack(const void *owner, uint32_t item, const void *key)
 static uint64_t hash_stack(const struct pyro_stack_frames *stack)
 {
 	return pyro_hash(stack->frames, stack->depth * sizeof(*stack->frames),
-			 stack->stop);
+			 (uint64_t)stack->labels << 16 | stack->stop);
 }
 
-uint32_t pyro_stack_set_add(struct pyro_stack_set *set, const uint64_t *frames,
-			    size_t depth, enum pyro_stop stop)
+uint32_t pyro_stack_set_add(struct pyro_stack_set *set,
+			    const struct pyro_stack_frames *stack)
 {
-	struct pyro_stack_frames stack = {frames, (uint16_t)depth,
-					  (uint16_t)stop};
-	uint64_t hash = hash_stack(&stack);
+	size_t bytes = stack->depth * sizeof(*stack->frames);
+	uint64_t hash = hash_stack(stack);
 	uint32_t fresh = (uint32_t)set->count;
 	uint32_t item =
-		pyro_table_find(&set->table, hash, same_stack, set, &stack);
+		pyro_table_find(&set->table, hash, same_stack, set, stack);
 
 	if (item != PYRO_TABLE_NONE || set->count >= PYRO_STACKS_MAX)
 		return item;
 
 	struct pyro_stack_frames *stacks = pyro_array_grow(
 		set->stacks, &set->cap, set->count + 1, sizeof(*stacks));
-	uint64_t *copy =
-		pyro_arena_alloc(&set->frames, depth * sizeof(*frames));
+	uint64_t *copy = pyro_arena_alloc(&set->frames, bytes);
 
 	if (stacks)
 		set->stacks = stacks;
 	if (!stacks || !copy || pyro_table_add(&set->table, hash, fresh))
 		return PYRO_TABLE_NONE;
-	memcpy(copy, frames, depth * sizeof(*frames));
-	stack.frames = copy;
-	stacks[set->count++] = stack;
+	memcpy(copy, stack->frames, bytes);
+	stacks[set->count] = *stack;
+	stacks[set->count++].frames = copy;
 	return fresh;
 }
 

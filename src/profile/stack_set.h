@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-/* stack_set.h - stacks, each once, by number
+/* stack_set.h - stacks with their labels, each once, by number
  *
  * A frame is 64 bits: module id in the high 16, ELF virtual address in the low
  * 48, so that stacks outlive the snapshot that they were walked in. What is summed
@@ -7,6 +7,7 @@
 #ifndef PYRO_PROFILE_STACK_SET_H
 #define PYRO_PROFILE_STACK_SET_H
 
+#include "base/slots.h"
 #include "base/table.h"
 #include "capture/unwind.h"
 
@@ -16,22 +17,25 @@
 #define PYRO_FRAME_MODULE(frame) ((uint32_t)((frame) >> 48))
 #define PYRO_FRAME_ADDRESS(frame) ((frame) & ((UINT64_C(1) << 48) - 1))
 
+struct pyro_stack_frames {
+	const uint64_t *frames; /* leaf first */
+	uint16_t depth;
+	uint16_t stop;   /* enum pyro_stop: why the walk ended */
+	uint32_t labels; /* the thread's set of labels then (labels.h) */
+};
+
 struct pyro_stack_set {
 	struct pyro_arena frames;
 	struct pyro_table table;
-	struct pyro_stack_frames {
-		const uint64_t *frames; /* leaf first */
-		uint16_t depth;
-		uint16_t stop; /* enum pyro_stop: why the walk ended */
-	} * stacks;
+	struct pyro_stack_frames *stacks;
 	size_t count, cap;
 };
 
 /* The stack's number; count before, if it is new: its frames are copied.
  * PYRO_TABLE_NONE: there is no place for one more. Zero-initialised is empty and
  * ready. */
-uint32_t pyro_stack_set_add(struct pyro_stack_set *set, const uint64_t *frames,
-			    size_t depth, enum pyro_stop stop);
+uint32_t pyro_stack_set_add(struct pyro_stack_set *set,
+			    const struct pyro_stack_frames *stack);
 
 /* Forget stacks: those that are kept get new numbers, in the same order. keep() is
  * asked twice about each. False for out of memory: nothing has changed. */

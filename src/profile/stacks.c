@@ -5,9 +5,8 @@
 #include <string.h>
 
 /* The stack's values; overflow's, if there is no place for it. */
-static struct pyro_stack_values *values_of(struct pyro_stacks *stacks,
-					   const uint64_t *frames, size_t depth,
-					   enum pyro_stop stop)
+static struct pyro_stack_values *
+values_of(struct pyro_stacks *stacks, const struct pyro_stack_frames *stack)
 {
 	size_t count = stacks->set.count;
 	struct pyro_stack_values *values = pyro_array_grow(
@@ -17,7 +16,7 @@ static struct pyro_stack_values *values_of(struct pyro_stacks *stacks,
 	if (!values)
 		return &stacks->overflow;
 	stacks->values = values;
-	number = pyro_stack_set_add(&stacks->set, frames, depth, stop);
+	number = pyro_stack_set_add(&stacks->set, stack);
 	if (number == PYRO_TABLE_NONE)
 		return &stacks->overflow;
 	if (number == count)
@@ -25,12 +24,11 @@ static struct pyro_stack_values *values_of(struct pyro_stacks *stacks,
 	return &values[number];
 }
 
-bool pyro_stacks_add(struct pyro_stacks *stacks, const uint64_t *frames,
-		     size_t depth, enum pyro_stop stop, uint64_t ns,
+bool pyro_stacks_add(struct pyro_stacks *stacks,
+		     const struct pyro_stack_frames *stack, uint64_t ns,
 		     uint64_t ticks)
 {
-	struct pyro_stack_values *values =
-		values_of(stacks, frames, depth, stop);
+	struct pyro_stack_values *values = values_of(stacks, stack);
 
 	values->ticks += ticks;
 	values->ns += ns;
@@ -42,7 +40,7 @@ bool pyro_stacks_add(struct pyro_stacks *stacks, const uint64_t *frames,
 	stacks->total_ns += ns;
 	stacks->total_ticks += ticks;
 	stacks->records++;
-	stacks->stops[stop]++;
+	stacks->stops[stack->stop]++;
 	return values != &stacks->overflow;
 }
 

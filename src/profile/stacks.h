@@ -5,7 +5,6 @@
 #ifndef PYRO_PROFILE_STACKS_H
 #define PYRO_PROFILE_STACKS_H
 
-#include "base/slots.h"
 #include "profile/stack_set.h"
 
 /* Time of one signal, beyond one period, that may be charged to the stack where
@@ -32,8 +31,8 @@ struct pyro_stacks {
 
 /* Zero-initialised is empty and ready. False: there is no place for one more
  * stack, and overflow has the values. */
-bool pyro_stacks_add(struct pyro_stacks *stacks, const uint64_t *frames,
-		     size_t depth, enum pyro_stop stop, uint64_t ns,
+bool pyro_stacks_add(struct pyro_stacks *stacks,
+		     const struct pyro_stack_frames *stack, uint64_t ns,
 		     uint64_t ticks);
 /* Empty again, for the next window. */
 void pyro_stacks_clear(struct pyro_stacks *stacks);

@@ -9,13 +9,18 @@ struct builder {
 	struct pyro_label class[PYRO_WAIT_CLASSES];
 };
 
+static bool has(struct pyro_weight sum)
+{
+	return sum.count || sum.value;
+}
+
 static int64_t clamped(uint64_t value)
 {
 	return value < INT64_MAX ? (int64_t)value : INT64_MAX;
 }
 
-static void add_sample(struct builder *b, const uint32_t *stack, size_t depth,
-		       struct pyro_weight sum, const struct pyro_label *label)
+static void add_sample(struct builder *b, const struct pyro_place *at,
+		       struct pyro_weight sum)
 {
 	int64_t values[2];
 	size_t count = 0;
@@ -24,47 +29,68 @@ static void add_sample(struct builder *b, const uint32_t *stack, size_t depth,
 		values[count++] = clamped(sum.count);
 	if (b->duration)
 		values[count++] = clamped(sum.value);
-	if (sum.count || sum.value)
-		pyro_profile_sample(b->frames.profile, stack, depth, label,
-				    label ? 1 : 0, values);
+	if (has(sum))
+		pyro_profile_sample(b->frames.profile, at->locations, at->depth,
+				    at->labels, at->label_count, values);
 }
 
-static void add_values(struct builder *b, const uint32_t *stack, size_t depth,
+static void add_values(struct builder *b, struct pyro_place *at,
 		       const struct pyro_wait_stack *values)
 {
-	for (int c = 0; c < PYRO_WAIT_CLASSES; c++)
-		add_sample(b, stack, depth, values->sum[c],
-			   b->classes ? &b->class[c] : NULL);
+	size_t own = at->label_count;
+
+	for (int c = 0; c < PYRO_WAIT_CLASSES; c++) {
+		at->labels[own] = b->class[c];
+		at->label_count = own + b->classes;
+		add_sample(b, at, values->sum[c]);
+	}
 }
 
 static void add_stacks(struct builder *b, const struct pyro_wait_stacks *w)
 {
 	for (size_t i = 0; i < w->set.count; i++)
-		pyro_frames_want(&b->frames, w->set.stacks[i].frames,
-				 w->set.stacks[i].depth);
+		pyro_frames_want(&b->frames, &w->set.stacks[i]);
 	pyro_frames_wanted(&b->frames);
 	for (size_t i = 0; i < w->set.count; i++) {
-		const struct pyro_stack_frames *s = &w->set.stacks[i];
-		uint32_t stack[PYRO_FRAMES_MAX];
+		struct pyro_place at;
 
-		add_values(b, stack,
-			   pyro_frames_stack(&b->frames, s->frames, s->depth,
-					     s->stop, stack),
-			   &w->values[i]);
+		pyro_frames_place(&b->frames, &w->set.stacks[i], &at);
+		add_values(b, &at, &w->values[i]);
 	}
 }
 
-static void add_pseudo(struct builder *b, const char *name,
-		       const struct pyro_wait_stack *values, bool labels)
+static bool is_empty(const struct pyro_wait_stack *values)
 {
-	for (int c = 0; c < PYRO_WAIT_CLASSES; c++) {
-		struct pyro_weight sum = values->sum[c];
-		uint32_t location;
+	for (int c = 0; c < PYRO_WAIT_CLASSES; c++)
+		if (has(values->sum[c]))
+			return false;
+	return true;
+}
 
-		if (!sum.count && !sum.value)
-			continue;
-		location = pyro_profile_pseudo(b->frames.profile, name);
-		add_sample(b, &location, 1, sum, labels ? &b->class[c] : NULL);
+static struct pyro_place pseudo(struct builder *b, const char *name)
+{
+	struct pyro_place at = {.depth = 1};
+
+	at.locations[0] = pyro_profile_pseudo(b->frames.profile, name);
+	return at;
+}
+
+/* What has no stack of its own, and no class where it was not kept. */
+static void add_pseudo(struct builder *b, const struct pyro_wait_window *window)
+{
+	struct pyro_place at;
+
+	if (!is_empty(&window->stacks->overflow)) {
+		at = pseudo(b, "[overflow]");
+		add_values(b, &at, &window->stacks->overflow);
+	}
+	if (has(window->not_captured)) {
+		at = pseudo(b, "[stack not captured]");
+		add_sample(b, &at, window->not_captured);
+	}
+	if (has(window->left_over)) {
+		at = pseudo(b, "[unlocker not seen]");
+		add_sample(b, &at, window->left_over);
 	}
 }
 
@@ -87,8 +113,6 @@ static void name_classes(struct builder *b)
 struct pyro_profile *pyro_wait_profile(const struct pyro_wait_window *window,
 				       struct pyro_modules *modules)
 {
-	const struct pyro_wait_stack not_captured = {{window->not_captured}};
-	const struct pyro_wait_stack left_over = {{window->left_over}};
 	struct pyro_profile *profile = pyro_profile_new();
 	struct builder b = {
 		.frames = {.profile = profile,
@@ -112,9 +136,7 @@ struct pyro_profile *pyro_wait_profile(const struct pyro_wait_window *window,
 		name_classes(&b);
 	add_stacks(&b, window->stacks);
 	pyro_frames_free(&b.frames);
-	add_pseudo(&b, "[overflow]", &window->stacks->overflow, b.classes);
-	add_pseudo(&b, "[stack not captured]", &not_captured, false);
-	add_pseudo(&b, "[unlocker not seen]", &left_over, false);
+	add_pseudo(&b, window);
 	if (pyro_profile_error(profile)) {
 		pyro_profile_free(profile);
 		return NULL;

@@ -15,8 +15,7 @@ void pyro_weight_add(struct pyro_weight *to, struct pyro_weight weight)
 
 /* The stack's values; overflow's, if there is no place for it. */
 static struct pyro_wait_stack *values_of(struct pyro_wait_stacks *w,
-					 const uint64_t *frames, size_t depth,
-					 enum pyro_stop stop)
+					 const struct pyro_stack_frames *stack)
 {
 	size_t count = w->set.count;
 	struct pyro_wait_stack *values =
@@ -26,7 +25,7 @@ static struct pyro_wait_stack *values_of(struct pyro_wait_stacks *w,
 	if (!values)
 		return &w->overflow;
 	w->values = values;
-	number = pyro_stack_set_add(&w->set, frames, depth, stop);
+	number = pyro_stack_set_add(&w->set, stack);
 	if (number == PYRO_TABLE_NONE)
 		return &w->overflow;
 	if (number == count)
@@ -34,16 +33,16 @@ static struct pyro_wait_stack *values_of(struct pyro_wait_stacks *w,
 	return &values[number];
 }
 
-bool pyro_wait_stacks_add(struct pyro_wait_stacks *w, const uint64_t *frames,
-			  size_t depth, enum pyro_stop stop,
+bool pyro_wait_stacks_add(struct pyro_wait_stacks *w,
+			  const struct pyro_stack_frames *stack,
 			  enum pyro_wait_class wait_class,
 			  struct pyro_weight weight)
 {
-	struct pyro_wait_stack *values = values_of(w, frames, depth, stop);
+	struct pyro_wait_stack *values = values_of(w, stack);
 
 	pyro_weight_add(&values->sum[wait_class], weight);
 	w->records++;
-	w->stops[stop]++;
+	w->stops[stack->stop]++;
 	return values != &w->overflow;
 }
 

@@ -26,8 +26,8 @@ void pyro_weight_add(struct pyro_weight *to, struct pyro_weight weight);
 
 /* Zero-initialised is empty and ready. False: there is no place for one more
  * stack, and overflow has the values. wait_class is less than PYRO_WAIT_CLASSES. */
-bool pyro_wait_stacks_add(struct pyro_wait_stacks *w, const uint64_t *frames,
-			  size_t depth, enum pyro_stop stop,
+bool pyro_wait_stacks_add(struct pyro_wait_stacks *w,
+			  const struct pyro_stack_frames *stack,
 			  enum pyro_wait_class wait_class,
 			  struct pyro_weight weight);
 /* Empty again, for the next window. */

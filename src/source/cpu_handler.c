@@ -1,13 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
 /* cpu_handler.c - one timer expiry becomes one record
  *
- * The thread's entry comes with the signal (sival_ptr): no thread-local
- * storage. errno is not touched, as nothing here calls libc. */
+ * The thread's entry comes with the signal (sival_ptr). errno is not touched, as
+ * nothing here calls libc. */
 #include "source/cpu_handler.h"
 
 #include "base/on.h"
 #include "base/os.h"
 #include "base/slots.h"
+#include "capture/labels.h"
 #include "image/modules.h"
 
 struct pyro_cpu_handler pyro_cpu_handler;
@@ -36,6 +37,7 @@ static void sample(struct pyro_thread *thread, pid_t tid, uint32_t ticks,
 		(uint16_t)pyro_unwind_signal(snapshot, context, thread->stack,
 					     record->pc, PYRO_DEPTH_MAX, &walk);
 	record->stop = (uint16_t)walk.stop;
+	record->labels = pyro_labels;
 	record->generation = snapshot ? snapshot->generation : 0;
 	pyro_slots_commit(record, walk.stop == PYRO_STOP_UNMAPPED);
 	atomic_store_explicit(&thread->epoch, (epoch | 1) + 1,

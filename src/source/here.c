@@ -4,6 +4,7 @@
 #include "source/here.h"
 
 #include "base/os.h"
+#include "capture/labels.h"
 #include "capture/readers.h"
 #include "image/modules.h"
 
@@ -70,6 +71,7 @@ void pyro_here_commit(struct pyro_record *record, void *caller)
 	unsigned entered = pyro_readers_enter();
 	const struct pyro_snapshot *snapshot = pyro_modules_current();
 
+	record->labels = pyro_labels;
 	if (snapshot)
 		walk_stack(record, snapshot, caller);
 	else

@@ -65,6 +65,10 @@ int main(int argc, char **argv)
 	CALL(pyroscope_stack_unregister(argv));
 	CALL(pyroscope_heap_alloc(argv, sizeof(*argv)));
 	CALL(pyroscope_heap_free(argv));
+	CALL(pyroscope_labels_pop(pyroscope_labels_push("a label", argv[0])));
+	CALL(pyroscope_labels_set(
+		pyroscope_labels_with(pyroscope_labels_get(), "a", "b")));
+	CALL(PYROSCOPE_LABELS_SCOPE("a label of a scope", argv[0]));
 	CALL(pyroscope_stats(NULL));
 	if (count_samples() > 1 && argc > 5)
 		puts("counted");

@@ -1,0 +1,54 @@
+// SPDX-License-Identifier: Apache-2.0
+/* labels.c - the public functions for labels */
+#include "capture/labels.h"
+
+#include "api/session.h"
+#include "base/log.h"
+#include "pyroscope/pyroscope.h"
+
+pyroscope_labels pyroscope_labels_with(pyroscope_labels base, const char *key,
+				       const char *value)
+{
+	return pyro_labels_with(base, key, value);
+}
+
+pyroscope_labels pyroscope_labels_get(void)
+{
+	return pyro_labels;
+}
+
+pyroscope_labels pyroscope_labels_set(pyroscope_labels labels)
+{
+	pyroscope_labels before = pyro_labels;
+
+	pyro_labels = labels;
+	return before;
+}
+
+pyroscope_labels pyroscope_labels_push(const char *key, const char *value)
+{
+	return pyroscope_labels_set(pyro_labels_with(pyro_labels, key, value));
+}
+
+void pyroscope_labels_pop(pyroscope_labels before)
+{
+	pyro_labels = before;
+}
+
+void pyro_labels_tell(void)
+{
+	if (pyro_labels_refused[PYRO_LABELS_BAD])
+		PYRO_LOG_ONCE(
+			"a label was not set: its name is not "
+			"[a-zA-Z_][a-zA-Z0-9_]* of %d bytes, or its value "
+			"has more than %d",
+			PYRO_LABEL_KEY_MAX, PYRO_LABEL_VALUE_MAX);
+	if (pyro_labels_refused[PYRO_LABELS_MANY])
+		PYRO_LOG_ONCE("a label was not set: there are %d already",
+			      PYRO_LABELS_MAX);
+	if (pyro_labels_refused[PYRO_LABELS_FULL])
+		PYRO_LOG_ONCE(
+			"a label was not set: there are %d sets of labels "
+			"already, or a MiB of them",
+			PYRO_LABEL_SETS_MAX);
+}
