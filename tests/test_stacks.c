@@ -174,12 +174,35 @@ static void test_random(void **state)
 	pyro_stacks_free(&stacks);
 }
 
+static void test_spans(void **state)
+{
+	struct pyro_span none = {{0}}, a = {{1, 2}}, b = {{2, 2}};
+	struct pyro_stacks stacks = {0};
+	uint64_t frame = 7;
+	struct pyro_stack_frames stack = {.frames = &frame, .depth = 1};
+
+	(void)state;
+	assert_int_equal(pyro_stacks_span(&stacks, &none), 0);
+	assert_int_equal(pyro_stacks_span(&stacks, &a), 1);
+	assert_int_equal(pyro_stacks_span(&stacks, &b), 2);
+	assert_int_equal(pyro_stacks_span(&stacks, &a), 1);
+	for (uint32_t span = 0; span < 3; span++) {
+		stack.span = span;
+		for (uint32_t i = 0; i <= span; i++)
+			pyro_stacks_add(&stacks, &stack, 1, 1);
+	}
+	assert_int_equal(stacks.set.count, 3);
+	assert_int_equal(stacks.values[2].ns, 3);
+	pyro_stacks_clear(&stacks);
+	assert_int_equal(pyro_stacks_span(&stacks, &b), 1);
+	pyro_stacks_free(&stacks);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_sums),
-		cmocka_unit_test(test_delayed),
-		cmocka_unit_test(test_overflow),
+		cmocka_unit_test(test_spans),   cmocka_unit_test(test_sums),
+		cmocka_unit_test(test_delayed), cmocka_unit_test(test_overflow),
 		cmocka_unit_test(test_random),
 	};
 

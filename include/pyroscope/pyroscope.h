@@ -418,6 +418,30 @@ PYROSCOPE_API void pyroscope_labels_pop(pyroscope_labels before);
 #define PYROSCOPE_LABELS_NAME_(line) PYROSCOPE_LABELS_NAME2_(line)
 #define PYROSCOPE_LABELS_NAME2_(line) pyroscope_labels_before_##line##_
 
+/* Tell that the calling thread works for a span of a distributed trace, until
+ * pyroscope_span_end(): its samples of CPU time carry the label span_id, by
+ * which Grafana finds the profile of a span. For that the span needs the attribute
+ * pyroscope.profile.id, its span_id in 16 hexadecimal digits, too.
+ *
+ * trace_id and span_id are the bytes of W3C Trace Context, in that order; span_id is
+ * copied, trace_id not used yet, as servers before Pyroscope 2.2 would make a series
+ * of each. A server with -symbolizer.enabled gives the whole service for a span.
+ * name, unless NULL, is the label span_name, of which there should be few
+ * (see PYROSCOPE_LABELS_SCOPE). Begin and end nest, and the outermost counts: the
+ * service's own root span. Where a task moves between threads, end and begin it
+ * there. Useful from some 20 ms of CPU time. Some nanoseconds, with a name some 30.
+ *
+ * Threads: any. Signal handlers: no. */
+PYROSCOPE_API void pyroscope_span_begin(const uint8_t trace_id[16],
+					const uint8_t span_id[8],
+					const char *name);
+
+/* The span ends, and the thread's labels are what they were when it began. Does
+ * nothing when none has begun.
+ *
+ * Threads: that of the begin. Signal handlers: no. */
+PYROSCOPE_API void pyroscope_span_end(void);
+
 /* What the library has counted since the process began, over all sessions; a
  * forked child begins with zeros. A reason code for each stack that is not
  * complete is the root frame of such stacks in the profiles, too.
@@ -627,6 +651,9 @@ static inline void pyroscope_labels_scope_end_(pyroscope_labels *before)
 	((void)sizeof((pyroscope_labels_push)(key, value)), 0u)
 #define pyroscope_labels_pop(before) \
 	((void)sizeof(((pyroscope_labels_pop)(before), 0)))
+#define pyroscope_span_begin(trace_id, span_id, name) \
+	((void)sizeof(((pyroscope_span_begin)(trace_id, span_id, name), 0)))
+#define pyroscope_span_end() ((void)0)
 #undef PYROSCOPE_LABELS_SCOPE
 #define PYROSCOPE_LABELS_SCOPE(key, value) \
 	((void)sizeof((pyroscope_labels_push)(key, value)))

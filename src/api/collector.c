@@ -76,8 +76,11 @@ static void add_record(struct pyro_session *s, const struct pyro_record *record)
 {
 	const struct pyro_map *map;
 	uint64_t frames[PYRO_DEPTH_MAX];
-	struct pyro_stack_frames stack = {frames, 0, record->stop,
-					  record->labels};
+	struct pyro_stack_frames stack = {
+		.frames = frames,
+		.stop = record->stop,
+		.labels = record->labels,
+	};
 
 	for (size_t i = 0;
 	     i < record->depth && stack.stop != PYRO_STOP_UNLOADED; i++) {
@@ -102,6 +105,7 @@ static void add_record(struct pyro_session *s, const struct pyro_record *record)
 		return;
 	}
 	pyro_counts.samples[stack.stop] += record->weight.count;
+	stack.span = pyro_stacks_span(&s->stacks, &record->span);
 	if (!pyro_stacks_add(&s->stacks, &stack, record->weight.value,
 			     record->weight.count))
 		pyro_counts.overflow += record->weight.count;

@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
-/* labels.c - the public functions for labels */
+/* labels.c - the public functions for labels and spans */
 #include "capture/labels.h"
 
 #include "api/session.h"
 #include "base/log.h"
+#include "capture/spans.h"
 #include "pyroscope/pyroscope.h"
 
 pyroscope_labels pyroscope_labels_with(pyroscope_labels base, const char *key,
@@ -33,6 +34,18 @@ pyroscope_labels pyroscope_labels_push(const char *key, const char *value)
 void pyroscope_labels_pop(pyroscope_labels before)
 {
 	pyro_labels = before;
+}
+
+void pyroscope_span_begin(const uint8_t trace_id[16], const uint8_t span_id[8],
+			  const char *name)
+{
+	(void)trace_id;
+	pyro_span_begin(span_id, name);
+}
+
+void pyroscope_span_end(void)
+{
+	pyro_span_end();
 }
 
 void pyro_labels_tell(void)

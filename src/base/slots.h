@@ -47,15 +47,24 @@ enum pyro_wait_class {
 	PYRO_WAIT_CLASSES
 };
 
+/* Of a distributed trace (W3C Trace Context); zeros: none. Without the trace's id,
+ * of which servers before Pyroscope 2.2 make a series each. */
+struct pyro_span {
+	uint8_t id[8];
+};
+
 struct pyro_record {
 	_Atomic uint32_t state;
 	pid_t tid; /* who took it: a dead thread's slot is reclaimed */
 	enum pyro_kind kind;
 	uint32_t generation; /* of the snapshot that pc[] belongs to */
 	struct pyro_weight weight;
-	struct pyro_heap_sample heap; /* PYRO_KIND_HEAP */
-	uint16_t wait_class;          /* PYRO_KIND_BLOCK */
-	uint32_t labels; /* the thread's set of them (capture/labels.h) */
+	union {
+		struct pyro_heap_sample heap; /* PYRO_KIND_HEAP */
+		struct pyro_span span;        /* PYRO_KIND_CPU */
+	};
+	uint16_t wait_class; /* PYRO_KIND_BLOCK */
+	uint32_t labels;     /* the thread's set of them (capture/labels.h) */
 	uint16_t depth;
 	uint16_t stop; /* enum pyro_stop: why the walk ended */
 	/* Leaf first; return addresses are stored minus one, so that each

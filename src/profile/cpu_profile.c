@@ -17,7 +17,7 @@ static void add_values(struct pyro_profile *profile, const uint32_t *stack,
 static void add_stack(struct pyro_frames *f, const struct pyro_stack_frames *s,
 		      const struct pyro_stack_values *values)
 {
-	struct pyro_label labels[PYRO_LABELS_MAX];
+	struct pyro_label labels[PYRO_FRAMES_LABELS_MAX];
 	size_t label_count = pyro_frames_labels(f, s, labels);
 	uint32_t stack[PYRO_FRAMES_MAX + 1];
 	uint32_t *leaf = stack + 1;
@@ -63,6 +63,7 @@ struct pyro_profile *pyro_cpu_profile(const struct pyro_cpu_window *window,
 		.symbolize = window->symbolize,
 		.lines = window->lines,
 		.names = window->names,
+		.spans = stacks->spans,
 	};
 	uint64_t period = window->period_ns;
 

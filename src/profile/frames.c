@@ -17,13 +17,13 @@ static bool same_frame(const void *owner, uint32_t item, const void *key)
 	return have->frame == want->frame && have->is_root == want->is_root;
 }
 
-static void hex(char *to, const struct pyro_build_id *id)
+static void hex(char *to, const uint8_t *bytes, size_t len)
 {
 	static const char digit[] = "0123456789abcdef";
 
-	for (size_t i = 0; i < id->len; i++) {
-		*to++ = digit[id->bytes[i] >> 4];
-		*to++ = digit[id->bytes[i] & 15];
+	for (size_t i = 0; i < len; i++) {
+		*to++ = digit[bytes[i] >> 4];
+		*to++ = digit[bytes[i] & 15];
 	}
 	*to = '\0';
 }
@@ -49,7 +49,7 @@ static uint32_t mapping_of(struct pyro_frames *f, const struct pyro_module *m)
 	f->mapping = mapping;
 	if (mapping[m->id])
 		return mapping[m->id];
-	hex(id, &m->build_id);
+	hex(id, m->build_id.bytes, m->build_id.len);
 
 	struct pyro_mapping new = {
 		.start = m->text_lo,
@@ -251,7 +251,7 @@ size_t pyro_frames_stack(struct pyro_frames *f,
 
 size_t pyro_frames_labels(struct pyro_frames *f,
 			  const struct pyro_stack_frames *stack,
-			  struct pyro_label labels[PYRO_LABELS_MAX])
+			  struct pyro_label labels[PYRO_FRAMES_LABELS_MAX])
 {
 	struct pyro_label_pair pair[PYRO_LABELS_MAX];
 	size_t count = pyro_labels_of(stack->labels, pair);
@@ -261,6 +261,16 @@ size_t pyro_frames_labels(struct pyro_frames *f,
 			.key = pyro_profile_string(f->profile, pair[i].key),
 			.str = pyro_profile_string(f->profile, pair[i].value),
 		};
+	if (stack->span && f->spans) {
+		const struct pyro_span *span = &f->spans[stack->span - 1];
+		char id[2 * sizeof(span->id) + 1];
+
+		hex(id, span->id, sizeof(span->id));
+		labels[count++] = (struct pyro_label){
+			.key = pyro_profile_string(f->profile, "span_id"),
+			.str = pyro_profile_string(f->profile, id),
+		};
+	}
 	return count;
 }
 

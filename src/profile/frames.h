@@ -32,6 +32,7 @@ struct pyro_frames {
 	enum pyro_symbolize symbolize;
 	const struct pyro_lines *lines; /* what is known; NULL: nothing */
 	struct pyro_names *names; /* makes them readable; NULL: as they are */
+	const struct pyro_span *spans; /* by number, from 1; NULL: none */
 
 	struct pyro_perf_map made;  /* code that no object holds */
 	struct pyro_table by_frame; /* frame, is_root -> index into known */
@@ -59,17 +60,18 @@ size_t pyro_frames_stack(struct pyro_frames *f,
 			 const struct pyro_stack_frames *stack,
 			 uint32_t locations[PYRO_FRAMES_MAX]);
 
-/* The labels of a stack. Returns how many. */
+/* The labels of a stack and of its span. Returns how many. */
+#define PYRO_FRAMES_LABELS_MAX (PYRO_LABELS_MAX + 1)
 size_t pyro_frames_labels(struct pyro_frames *f,
 			  const struct pyro_stack_frames *stack,
-			  struct pyro_label labels[PYRO_LABELS_MAX]);
+			  struct pyro_label labels[PYRO_FRAMES_LABELS_MAX]);
 
 /* Whose values a sample has. */
 struct pyro_place {
 	uint32_t locations[PYRO_FRAMES_MAX];
 	size_t depth;
 	/* There is room for one more. */
-	struct pyro_label labels[PYRO_LABELS_MAX + 1];
+	struct pyro_label labels[PYRO_FRAMES_LABELS_MAX + 1];
 	size_t label_count;
 };
 

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-/* stack_set.c - stacks with their labels, each once, by number */
+/* stack_set.c - stacks with their labels and span, each once, by number */
 #include "profile/stack_set.h"
 
 #include <string.h>
@@ -11,7 +11,7 @@ static bool same_stack(const void *owner, uint32_t item, const void *key)
 	const struct pyro_stack_frames *want = key;
 
 	return have->depth == want->depth && have->stop == want->stop &&
-	       have->labels == want->labels &&
+	       have->labels == want->labels && have->span == want->span &&
 	       memcmp(have->frames, want->frames,
 		      want->depth * sizeof(*want->frames)) == 0;
 }
@@ -19,7 +19,8 @@ static bool same_stack(const void *owner, uint32_t item, const void *key)
 static uint64_t hash_stack(const struct pyro_stack_frames *stack)
 {
 	return pyro_hash(stack->frames, stack->depth * sizeof(*stack->frames),
-			 (uint64_t)stack->labels << 16 | stack->stop);
+			 (uint64_t)stack->labels << 16 ^
+				 (uint64_t)stack->span << 32 ^ stack->stop);
 }
 
 uint32_t pyro_stack_set_add(struct pyro_stack_set *set,

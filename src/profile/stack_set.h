@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-/* stack_set.h - stacks with their labels, each once, by number
+/* stack_set.h - stacks with their labels and span, each once, by number
  *
  * A frame is 64 bits: module id in the high 16, ELF virtual address in the low
  * 48, so that stacks outlive the snapshot that they were walked in. What is summed
@@ -22,6 +22,7 @@ struct pyro_stack_frames {
 	uint16_t depth;
 	uint16_t stop;   /* enum pyro_stop: why the walk ended */
 	uint32_t labels; /* the thread's set of labels then (labels.h) */
+	uint32_t span;   /* number of the thread's span then; 0: none */
 };
 
 struct pyro_stack_set {

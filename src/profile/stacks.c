@@ -44,21 +44,61 @@ bool pyro_stacks_add(struct pyro_stacks *stacks,
 	return values != &stacks->overflow;
 }
 
+static bool same_span(const void *owner, uint32_t item, const void *key)
+{
+	return memcmp(&((const struct pyro_stacks *)owner)->spans[item], key,
+		      sizeof(struct pyro_span)) == 0;
+}
+
+uint32_t pyro_stacks_span(struct pyro_stacks *stacks,
+			  const struct pyro_span *span)
+{
+	static const struct pyro_span none;
+	uint64_t hash = pyro_hash(span, sizeof(*span), 0);
+	uint32_t item;
+
+	if (memcmp(span->id, none.id, sizeof(none.id)) == 0)
+		return 0;
+	item = pyro_table_find(&stacks->by_span, hash, same_span, stacks, span);
+	if (item != PYRO_TABLE_NONE)
+		return item + 1;
+
+	struct pyro_span *spans =
+		pyro_array_grow(stacks->spans, &stacks->spans_cap,
+				stacks->spans_count + 1, sizeof(*spans));
+
+	if (!spans)
+		return 0;
+	stacks->spans = spans;
+	if (pyro_table_add(&stacks->by_span, hash,
+			   (uint32_t)stacks->spans_count))
+		return 0;
+	spans[stacks->spans_count] = *span;
+	return (uint32_t)++stacks->spans_count;
+}
+
 void pyro_stacks_clear(struct pyro_stacks *stacks)
 {
 	struct pyro_stacks fresh = {
+		.spans = stacks->spans,
+		.spans_cap = stacks->spans_cap,
 		.values = stacks->values,
 		.cap = stacks->cap,
 	};
 
 	pyro_stack_set_clear(&stacks->set);
+	pyro_table_clear(&stacks->by_span);
 	fresh.set = stacks->set;
+	fresh.by_span = stacks->by_span;
 	*stacks = fresh;
 }
 
 void pyro_stacks_free(struct pyro_stacks *stacks)
 {
 	pyro_stack_set_free(&stacks->set);
+	pyro_table_free(&stacks->by_span);
+	pyro_pages_free(stacks->spans,
+			stacks->spans_cap * sizeof(*stacks->spans));
 	pyro_pages_free(stacks->values, stacks->cap * sizeof(*stacks->values));
 	*stacks = (struct pyro_stacks){0};
 }

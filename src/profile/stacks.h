@@ -20,6 +20,9 @@ struct pyro_stack_values {
 
 struct pyro_stacks {
 	struct pyro_stack_set set;
+	struct pyro_table by_span;
+	struct pyro_span *spans; /* a stack's is the one before its number */
+	size_t spans_count, spans_cap;
 	struct pyro_stack_values *values; /* by the stack's number */
 	size_t cap;
 	struct pyro_stack_values overflow; /* what had no place in set */
@@ -34,6 +37,9 @@ struct pyro_stacks {
 bool pyro_stacks_add(struct pyro_stacks *stacks,
 		     const struct pyro_stack_frames *stack, uint64_t ns,
 		     uint64_t ticks);
+/* The number for a stack's span; 0, if it is none or there is no memory. */
+uint32_t pyro_stacks_span(struct pyro_stacks *stacks,
+			  const struct pyro_span *span);
 /* Empty again, for the next window. */
 void pyro_stacks_clear(struct pyro_stacks *stacks);
 void pyro_stacks_free(struct pyro_stacks *stacks);

@@ -9,6 +9,7 @@
 #include "base/os.h"
 #include "base/slots.h"
 #include "capture/labels.h"
+#include "capture/spans.h"
 #include "image/modules.h"
 
 struct pyro_cpu_handler pyro_cpu_handler;
@@ -38,6 +39,7 @@ static void sample(struct pyro_thread *thread, pid_t tid, uint32_t ticks,
 					     record->pc, PYRO_DEPTH_MAX, &walk);
 	record->stop = (uint16_t)walk.stop;
 	record->labels = pyro_labels;
+	record->span = pyro_span_now();
 	record->generation = snapshot ? snapshot->generation : 0;
 	pyro_slots_commit(record, walk.stop == PYRO_STOP_UNMAPPED);
 	atomic_store_explicit(&thread->epoch, (epoch | 1) + 1,

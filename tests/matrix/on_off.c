@@ -68,6 +68,9 @@ int main(int argc, char **argv)
 	CALL(pyroscope_labels_pop(pyroscope_labels_push("a label", argv[0])));
 	CALL(pyroscope_labels_set(
 		pyroscope_labels_with(pyroscope_labels_get(), "a", "b")));
+	CALL(pyroscope_span_begin((const uint8_t *)argv[0],
+				  (const uint8_t *)argv[0], "a span"));
+	CALL(pyroscope_span_end());
 	CALL(PYROSCOPE_LABELS_SCOPE("a label of a scope", argv[0]));
 	CALL(pyroscope_stats(NULL));
 	if (count_samples() > 1 && argc > 5)

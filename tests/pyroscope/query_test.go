@@ -158,6 +158,22 @@ func (q *query) flamegraph(t *testing.T, selector string) ([]string, int64) {
 	return graph.GetNames(), graph.GetTotal()
 }
 
+// spanProfile returns the names in the flame graph of one span and its total.
+func (q *query) spanProfile(t *testing.T, selector, span string) ([]string, int64) {
+	t.Helper()
+	start, end := q.bounds()
+	answer, err := q.client.SelectMergeSpanProfile(context.Background(),
+		connect.NewRequest(&querierv1.SelectMergeSpanProfileRequest{
+			ProfileTypeID: cpuType, LabelSelector: selector,
+			SpanSelector: []string{span}, Start: start, End: end,
+		}))
+	if err != nil {
+		t.Fatalf("SelectMergeSpanProfile %s %s: %v", selector, span, err)
+	}
+	graph := answer.Msg.Flamegraph
+	return graph.GetNames(), graph.GetTotal()
+}
+
 // points returns when profiles were taken, to the second, and their values.
 func (q *query) points(t *testing.T, selector string) map[int64]float64 {
 	t.Helper()

@@ -26,8 +26,9 @@ type server struct {
 }
 
 // startServer returns when profiles can be pushed and queried. The server
-// finds names at debuginfodURL and writes its log to logPath. Must be called from a goroutine that is locked to
-// its thread for the server's life: the server dies with that thread.
+// finds names at debuginfodURL, unless that is "", and writes its log to logPath.
+// Must be called from a goroutine that is locked to its thread for the server's
+// life: the server dies with that thread.
 func startServer(binary, debuginfodURL, logPath string) (*server, error) {
 	var err error
 
@@ -56,11 +57,14 @@ func tryServer(binary, debuginfodURL, logPath string) (*server, error) {
 	}
 	defer log.Close()
 
+	flags := serverFlags(dataDir, ports)
+	if debuginfodURL != "" {
+		flags = append(flags, "-symbolizer.enabled=true",
+			"-symbolizer.debuginfod-url="+debuginfodURL)
+	}
 	s := &server{
-		url: "http://" + local(ports[0]),
-		cmd: exec.Command(binary, append(serverFlags(dataDir, ports),
-			"-symbolizer.enabled=true",
-			"-symbolizer.debuginfod-url="+debuginfodURL)...),
+		url:     "http://" + local(ports[0]),
+		cmd:     exec.Command(binary, flags...),
 		exited:  make(chan struct{}),
 		dataDir: dataDir,
 	}

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /* labels.c - work under labels: CPU time 1 : 2 for two routes, in two threads, one
- * part of it for a tenant as well, and blocks that the routes allocate
+ * part of it for a tenant as well, and blocks that the routes allocate; then spans
+ * of a trace
  *
  *     labels SECONDS
  */
@@ -20,6 +21,27 @@ static __attribute__((noinline)) void allocate(int from, int count)
 {
 	for (int i = from; i < from + count; i++)
 		kept[i] = malloc(BLOCK);
+}
+
+/* Two spans of 1 : 2, the second with one inside that does not count. */
+static void trace(void)
+{
+	static const uint8_t id[16] = {0x0a, 0xf7, 0x65, 0x19, 0x16, 0xcd,
+				       0x43, 0xdd, 0x84, 0x48, 0xeb, 0x21,
+				       0x1c, 0x80, 0x31, 0x9c};
+	static const uint8_t span[3][8] = {
+		{0xb7, 1}, {0xb7, 2}, {0xff, 0xff, 0xff, 0xff}};
+
+	pyroscope_span_begin(id, span[0], "GET /cart");
+	work_run(seconds, 1);
+	pyroscope_span_end();
+	pyroscope_span_begin(id, span[1], NULL);
+	work_run(seconds, 1);
+	pyroscope_span_begin(id, span[2], "inner");
+	work_run(seconds, 1);
+	pyroscope_span_end();
+	pyroscope_span_end();
+	pyroscope_span_end(); /* one too many */
 }
 
 static void *serve(void *arg)
@@ -55,6 +77,7 @@ int main(int argc, char **argv)
 		pthread_create(&thread[i], NULL, serve, (void *)&shares[i]);
 	for (int i = 0; i < 2; i++)
 		pthread_join(thread[i], NULL);
+	trace();
 	work_report();
 	return 0;
 }
