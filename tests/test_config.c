@@ -455,6 +455,33 @@ static void test_types_long(void **state)
 	assert_int_equal(config.types, PYRO_TYPE_CPU);
 }
 
+static void test_block_classes(void **state)
+{
+	static const struct {
+		const char *code, *variable;
+		int err, lines;
+		uint32_t want;
+	} cases[] = {
+		{NULL, NULL, 0, 0, 3},       {"", "", 0, 0, 3},
+		{"sleep", "io", 0, 0, 4},    {NULL, "sync,io,sleep", 0, 0, 7},
+		{NULL, "io, disk", 0, 1, 2}, {"disk", NULL, -EINVAL, 1, 0},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < PYRO_COUNT_OF(cases); i++) {
+		struct pyroscope_config code = PYROSCOPE_CONFIG_INIT;
+
+		code.block_classes = cases[i].code;
+		unsetenv("PYROSCOPE_BLOCK_CLASSES");
+		if (cases[i].variable)
+			setenv("PYROSCOPE_BLOCK_CLASSES", cases[i].variable, 1);
+		load(&code, cases[i].err, cases[i].lines);
+		if (!cases[i].err)
+			assert_int_equal(config.block_classes, cases[i].want);
+	}
+	unsetenv("PYROSCOPE_BLOCK_CLASSES");
+}
+
 static void test_heap_interval(void **state)
 {
 	static const struct {
@@ -674,6 +701,7 @@ int main(void)
 		TEST(test_lines),
 		TEST(test_types),
 		TEST(test_types_long),
+		TEST(test_block_classes),
 		TEST(test_heap_interval),
 		TEST(test_heap_ages),
 		TEST(test_numbers_from_environment),

@@ -178,12 +178,11 @@ struct pyroscope_config {
 	 *   "inuse_space"    the same in bytes
 	 *   "heap"           these four
 	 *   "block_count"    how often threads wait: for condition variables,
-	 *                    semaphores, barriers, ends of threads, and for
-	 *                    functions that run once
+	 *                    semaphores, barriers, ends of threads and functions
+	 *                    that run once; for input and output
 	 *   "block_duration" how long
-	 *   "block"          both. A wait shorter than a millisecond is sampled,
-	 *                    so that sums are right on average; the label
-	 *                    wait_class is "sync".
+	 *   "block"          both. Waits shorter than a millisecond are sampled,
+	 *                    so that sums are right on average.
 	 * Blank space around a word is dropped. A word that is none of these is an
 	 * error here, and in the variable a log line.
 	 * Variable: PYROSCOPE_PROFILE_TYPES.
@@ -199,6 +198,19 @@ struct pyroscope_config {
 	 * in "64k", "1m" or "1g", of 1024 each.
 	 * Default (0): 524288. */
 	uint32_t heap_interval;
+
+	/* Which waits are in the block profile: a comma separated list of
+	 *   "sync"   for other threads
+	 *   "io"     for files, sockets and other processes: read, write, recv,
+	 *            send, accept, connect, poll, select, epoll_wait, fsync,
+	 *            flock, waitpid and their like
+	 *   "sleep"  sleep, usleep, nanosleep and their like.
+	 * The label wait_class tells them apart. Of reads and writes that take
+	 * less than a few milliseconds, times are right on average, and those
+	 * are counted in which the system's clock has ticked.
+	 * Variable: PYROSCOPE_BLOCK_CLASSES.
+	 * Default (NULL or ""): "sync,io". */
+	const char *block_classes;
 };
 
 /* The value to initialise a configuration with:
@@ -211,7 +223,7 @@ struct pyroscope_config {
 #define PYROSCOPE_CONFIG_INIT                                                  \
 	{                                                                      \
 		sizeof(struct pyroscope_config), NULL, NULL, 0, 0, NULL, NULL, \
-			0, 0, NULL, 0                                          \
+			0, 0, NULL, 0, NULL                                    \
 	}
 
 /* Start profiling this process and sending profiles to the server at address,

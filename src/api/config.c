@@ -13,6 +13,7 @@
 
 #include "api/setting.h"
 #include "base/log.h"
+#include "base/slots.h"
 #include "base/sync.h"
 
 static char app_name[PYRO_NAME_MAX + 1];
@@ -251,6 +252,20 @@ static int set_types(struct pyro_config *config, const char *given)
 				 given, &config->types);
 }
 
+static int set_block_classes(struct pyro_config *config, const char *given)
+{
+	static const char *const word[] = {"sync", "io", "sleep"};
+	static const uint32_t bit[] = {1u << PYRO_WAIT_SYNC, 1u << PYRO_WAIT_IO,
+				       1u << PYRO_WAIT_SLEEP};
+	static const struct pyro_setting_words words = {
+		"block_classes", "PYROSCOPE_BLOCK_CLASSES", "sync, io or sleep",
+		word, PYRO_COUNT_OF(word)};
+
+	return pyro_setting_list(&words, bit,
+				 1u << PYRO_WAIT_SYNC | 1u << PYRO_WAIT_IO,
+				 given, &config->block_classes);
+}
+
 int pyro_config_load(struct pyro_config *config,
 		     const struct pyroscope_config *given)
 {
@@ -272,6 +287,8 @@ int pyro_config_load(struct pyro_config *config,
 		err = set_demangle(config, code.demangle);
 	if (!err)
 		err = set_types(config, code.profile_types);
+	if (!err)
+		err = set_block_classes(config, code.block_classes);
 	if (err)
 		return err;
 	set_hostname(config);

@@ -25,6 +25,7 @@ struct pyro_config {
 	uint32_t lines_memory_mib;
 	uint32_t types; /* PYRO_TYPE_ */
 	uint32_t heap_interval;
+	uint32_t block_classes;    /* bits 1 << enum pyro_wait_class */
 	bool heap_ages;            /* in-use by how long it has been so */
 	char output_dir[PATH_MAX]; /* "": push to url */
 };

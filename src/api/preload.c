@@ -18,6 +18,7 @@
 #include "source/heap_front.h"
 #include "source/hook.h"
 #include "source/id_hook.h"
+#include "source/io_hook.h"
 #include "source/sync_hook.h"
 
 /* Take our entry out, in place, and with it what would make a program that
@@ -52,6 +53,7 @@ __attribute__((constructor)) static void on_load(void)
 	pyro_alloc_hook_resolve();
 	pyro_hook_resolve();
 	pyro_sync_hook_resolve();
+	pyro_io_hook_resolve();
 	pyro_exec_hook_resolve();
 	pyro_id_hook_resolve();
 	if (!entry)

@@ -25,7 +25,7 @@ void pyro_wait_window_start(struct pyro_session *s)
 
 	for (size_t i = 0; i < PYRO_COUNT_OF(waits); i++)
 		s->waits[i] = (struct pyro_waits){.stacks = s->waits[i].stacks};
-	pyro_wait_start(block ? BLOCK_RATE_NS : 0, 1u << PYRO_WAIT_SYNC,
+	pyro_wait_start(block ? BLOCK_RATE_NS : 0, s->config.block_classes,
 			s->config.types & PYRO_TYPE_MUTEX);
 }
 

@@ -40,7 +40,7 @@ struct pyro_bind_counts pyro_bind_counts(const char *name)
 #include "image/dynamic.h"
 
 /* A power of two, at least twice PYRO_BIND_MAX. */
-#define INDEX_SIZE 512
+#define INDEX_SIZE 1024
 /* While something may still be relocated. */
 #define AGAIN_FIRST_NS (50 * PYRO_NS_PER_MS)
 #define SETTLED_NS PYRO_NS_PER_SEC
@@ -71,7 +71,7 @@ struct name {
 static struct hook hooks[PYRO_BIND_MAX];
 static struct name names[PYRO_BIND_MAX];
 static _Atomic size_t hook_count, name_count;
-static uint8_t index_of[INDEX_SIZE]; /* number of a name + 1, by hash */
+static uint16_t index_of[INDEX_SIZE]; /* number of a name + 1, by hash */
 static pyro_bind_rule_fn *rules[PYRO_BIND_RULES_MAX];
 static size_t rule_count;
 
@@ -116,7 +116,7 @@ static void add_name(struct hook *hook)
 	names[name_count].hash = hash;
 	while (index_of[at])
 		at = (at + 1) % INDEX_SIZE;
-	index_of[at] = (uint8_t)++name_count;
+	index_of[at] = (uint16_t)++name_count;
 }
 
 void pyro_bind_add(const struct pyro_hooked *table, size_t count,

@@ -19,7 +19,7 @@
 #include "base/util.h"
 
 /* Of all files together. */
-#define PYRO_BIND_MAX 192
+#define PYRO_BIND_MAX 384
 #define PYRO_BIND_RULES_MAX 8
 
 /* One hook. Files that have some put them into tables, by the macros of

@@ -1,19 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
-/* hook.c - pthread_create, and the calls in which forked children wake */
+/* hook.c - pthread_create */
 #include "source/hook.h"
 
-#include <errno.h>
-#include <poll.h>
 #include <pthread.h>
 #include <stdatomic.h>
-#include <sys/epoll.h>
-#include <sys/resource.h>
-#include <sys/select.h>
-#include <sys/socket.h>
-#include <sys/types.h>
-#include <sys/wait.h>
-#include <time.h>
-#include <unistd.h>
 
 #include "base/on.h"
 #include "base/os.h"
@@ -21,95 +11,11 @@
 #include "source/here.h"
 #include "source/next.h"
 
-static pyro_child_fn *_Atomic on_child; /* NULL: never started */
+pyro_child_fn *_Atomic pyro_on_child;
 static _Atomic bool key_made;
 static pthread_key_t exit_key;
 
-/* XX(result, name, (parameters), (arguments)) */
-#define WAKE_CALLS(XX)                                                        \
-	XX(ssize_t, read, (int fd, void *to, size_t n), (fd, to, n))          \
-	XX(ssize_t, recv, (int fd, void *to, size_t n, int flags),            \
-	   (fd, to, n, flags))                                                \
-	XX(ssize_t, recvmsg, (int fd, struct msghdr *msg, int flags),         \
-	   (fd, msg, flags))                                                  \
-	XX(int, poll, (struct pollfd * fds, nfds_t n, int ms), (fds, n, ms))  \
-	XX(int, select,                                                       \
-	   (int n, fd_set *r, fd_set *w, fd_set *e, struct timeval *t),       \
-	   (n, r, w, e, t))                                                   \
-	XX(int, epoll_wait,                                                   \
-	   (int fd, struct epoll_event *events, int max, int ms),             \
-	   (fd, events, max, ms))                                             \
-	XX(int, nanosleep, (const struct timespec *t, struct timespec *rest), \
-	   (t, rest))                                                         \
-	XX(int, usleep, (useconds_t us), (us))                                \
-	XX(unsigned, sleep, (unsigned seconds), (seconds))                    \
-	XX(pid_t, waitpid, (pid_t pid, int *status, int options),             \
-	   (pid, status, options))                                            \
-	XX(pid_t, wait, (int *status), (status))                              \
-	XX(pid_t, wait4,                                                      \
-	   (pid_t pid, int *status, int options, struct rusage *usage),       \
-	   (pid, status, options, usage))                                     \
-	XX(int, clock_nanosleep,                                              \
-	   (clockid_t clock, int flags, const struct timespec *t,             \
-	    struct timespec *rest),                                           \
-	   (clock, flags, t, rest))                                           \
-	XX(int, ppoll,                                                        \
-	   (struct pollfd * fds, nfds_t n, const struct timespec *t,          \
-	    const sigset_t *mask),                                            \
-	   (fds, n, t, mask))                                                 \
-	XX(int, epoll_pwait,                                                  \
-	   (int fd, struct epoll_event *events, int max, int ms,              \
-	    const sigset_t *mask),                                            \
-	   (fd, events, max, ms, mask))
-
-#define DECLARE_NEXT(result, name, parameters, arguments) PYRO_NEXT_SLOT(name);
-WAKE_CALLS(DECLARE_NEXT)
 PYRO_NEXT_SLOT(pthread_create);
-
-static void wake_child(void)
-{
-	pyro_child_fn *fn =
-		atomic_load_explicit(&on_child, memory_order_relaxed);
-
-	if (__builtin_expect(fn && pyro_on_get() != PYRO_ON_YES, 0)) {
-		int saved = errno;
-
-		fn();
-		errno = saved;
-	}
-}
-
-#define DEFINE_WAKE_CALL(result, name, parameters, arguments) \
-	PYRO_HOOK result PYRO_HOOK_NAME(name) parameters      \
-	{                                                     \
-		wake_child();                                 \
-		return PYRO_NEXT(name) arguments;             \
-	}
-WAKE_CALLS(DEFINE_WAKE_CALL)
-
-/* By their assembler names: glibc declares them with a transparent union, which
- * no definition in ISO C matches. */
-PYRO_NEXT_SLOT(accept);
-PYRO_NEXT_SLOT(accept4);
-PYRO_HOOK int hooked_accept(int fd, struct sockaddr *addr,
-			    socklen_t *len) __asm__(PYRO_HOOK_SYMBOL(accept));
-PYRO_HOOK int hooked_accept4(int fd, struct sockaddr *addr, socklen_t *len,
-			     int flags) __asm__(PYRO_HOOK_SYMBOL(accept4));
-
-#define NEXT(name) \
-	((__typeof__(hooked_##name) *)(void (*)(void))PYRO_NEXT(name))
-
-int hooked_accept(int fd, struct sockaddr *addr, socklen_t *len)
-{
-	wake_child();
-	return NEXT(accept)(fd, addr, len);
-}
-
-int hooked_accept4(int fd, struct sockaddr *addr, socklen_t *len, int flags)
-{
-	wake_child();
-	return NEXT(accept4)(fd, addr, len, flags);
-}
 
 static void release_self(struct pyro_thread *self)
 {
@@ -206,7 +112,7 @@ PYRO_HOOK_NAME(pthread_create)(pthread_t *restrict thread,
 			       const pthread_attr_t *restrict attr,
 			       void *(*start)(void *), void *restrict arg)
 {
-	wake_child();
+	pyro_hook_wake_child();
 	if (pyro_on_get() < PYRO_ON_STARTING || !atomic_load(&key_made))
 		return PYRO_NEXT(pthread_create)(thread, attr, start, arg);
 
@@ -229,17 +135,11 @@ PYRO_HOOK_NAME(pthread_create)(pthread_t *restrict thread,
 
 #ifndef PYRO_STATIC
 
-#define OWN(result, name, parameters, arguments) PYRO_OWN(name);
-WAKE_CALLS(OWN)
-PYRO_OWN_LIKE(accept, hooked_accept);
-PYRO_OWN_LIKE(accept4, hooked_accept4);
 PYRO_OWN(pthread_create);
 
 void pyro_hook_resolve(void)
 {
-#define HOOKED(result, name, parameters, arguments) PYRO_HOOKED(name),
 	static const struct pyro_hooked hooked[] = {
-		WAKE_CALLS(HOOKED) PYRO_HOOKED(accept), PYRO_HOOKED(accept4),
 		PYRO_HOOKED(pthread_create)};
 
 	pyro_next_resolve(hooked, PYRO_COUNT_OF(hooked));
@@ -257,5 +157,5 @@ void pyro_hook_init(void)
 
 void pyro_hook_on_child(pyro_child_fn *fn)
 {
-	atomic_store(&on_child, fn);
+	atomic_store(&pyro_on_child, fn);
 }

@@ -12,7 +12,7 @@
 
 #include "image/dynamic.h"
 
-#define BATCH 64
+#define BATCH 96
 
 struct search {
 	const char *name;

@@ -1,11 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 /* sync_hook.c - the calls in which threads wait for each other, but for locks
- *
- * What need not wait is not timed, where that can be seen without changing what
- * the call does. */
+ */
 #include "source/sync_hook.h"
 
-#include <errno.h>
 #include <pthread.h>
 #include <semaphore.h>
 #include <stdatomic.h>
@@ -21,6 +18,9 @@
 	   (pthread_cond_t * cond, pthread_mutex_t * mutex, clockid_t clock, \
 	    const struct timespec *until),                                   \
 	   (cond, mutex, clock, until))                                      \
+	XX(sem_clockwait,                                                    \
+	   (sem_t * sem, clockid_t clock, const struct timespec *until),     \
+	   (sem, clock, until))                                              \
 	XX(pthread_clockjoin_np,                                             \
 	   (pthread_t thread, void **result, clockid_t clock,                \
 	    const struct timespec *until),                                   \
@@ -29,7 +29,7 @@
 #define CLOCK_CALLS(XX)
 #endif
 
-/* They wait, or very nearly do so. */
+/* Those that come back at once have not waited: timed.h. */
 #define TIMED_CALLS(XX)                                                       \
 	XX(pthread_cond_wait,                                                 \
 	   (pthread_cond_t * cond, pthread_mutex_t * mutex), (cond, mutex))   \
@@ -41,6 +41,9 @@
 	XX(cnd_timedwait,                                                     \
 	   (cnd_t * cond, mtx_t * mutex, const struct timespec *until),       \
 	   (cond, mutex, until))                                              \
+	XX(sem_wait, (sem_t * sem), (sem))                                    \
+	XX(sem_timedwait, (sem_t * sem, const struct timespec *until),        \
+	   (sem, until))                                                      \
 	XX(pthread_barrier_wait, (pthread_barrier_t * barrier), (barrier))    \
 	XX(pthread_join, (pthread_t thread, void **result), (thread, result)) \
 	XX(pthread_timedjoin_np,                                              \
@@ -60,83 +63,6 @@
 		return rc;                                          \
 	}
 TIMED_CALLS(DEFINE_TIMED)
-
-/* As libc's own calls begin: a thread that is to be cancelled is so before it
- * takes anything. Keeps errno if there was nothing to take. */
-static bool took(sem_t *sem)
-{
-	int saved = errno;
-
-	pthread_testcancel();
-	if (sem_trywait(sem) == 0)
-		return true;
-	errno = saved;
-	return false;
-}
-
-static bool is_valid(const struct timespec *until)
-{
-	return until->tv_nsec >= 0 && until->tv_nsec < 1000000000;
-}
-
-PYRO_NEXT_SLOT(sem_wait);
-PYRO_HOOK int PYRO_HOOK_NAME(sem_wait)(sem_t *sem)
-{
-	uint64_t began;
-	int result;
-
-	if (!pyro_wait_wants(PYRO_WAIT_SYNC))
-		return PYRO_NEXT(sem_wait)(sem);
-	if (took(sem))
-		return 0;
-	began = pyro_timed_begin(PYRO_WAIT_SYNC);
-	result = PYRO_NEXT(sem_wait)(sem);
-	pyro_timed_end(PYRO_WAIT_SYNC, began, PYRO_CALLER);
-	return result;
-}
-
-/* An invalid time is an error also where there is no need to wait. */
-PYRO_NEXT_SLOT(sem_timedwait);
-PYRO_HOOK int
-PYRO_HOOK_NAME(sem_timedwait)(sem_t *restrict sem,
-			      const struct timespec *restrict until)
-{
-	uint64_t began;
-	int result;
-
-	if (!pyro_wait_wants(PYRO_WAIT_SYNC) || !is_valid(until))
-		return PYRO_NEXT(sem_timedwait)(sem, until);
-	if (took(sem))
-		return 0;
-	began = pyro_timed_begin(PYRO_WAIT_SYNC);
-	result = PYRO_NEXT(sem_timedwait)(sem, until);
-	pyro_timed_end(PYRO_WAIT_SYNC, began, PYRO_CALLER);
-	return result;
-}
-
-#ifdef __GLIBC__
-PYRO_NEXT_SLOT(sem_clockwait);
-PYRO_HOOK int
-PYRO_HOOK_NAME(sem_clockwait)(sem_t *restrict sem, clockid_t clock,
-			      const struct timespec *restrict until)
-{
-	bool known = clock == CLOCK_REALTIME || clock == CLOCK_MONOTONIC;
-	uint64_t began;
-	int result;
-
-	if (!pyro_wait_wants(PYRO_WAIT_SYNC) || !known || !is_valid(until))
-		return PYRO_NEXT(sem_clockwait)(sem, clock, until);
-	if (took(sem))
-		return 0;
-	began = pyro_timed_begin(PYRO_WAIT_SYNC);
-	result = PYRO_NEXT(sem_clockwait)(sem, clock, until);
-	pyro_timed_end(PYRO_WAIT_SYNC, began, PYRO_CALLER);
-	return result;
-}
-#define CLOCK_SEMAPHORE(XX) XX(sem_clockwait)
-#else
-#define CLOCK_SEMAPHORE(XX)
-#endif
 
 /* Does another thread run the function? In glibc and musl bit 0 says so. Who runs
  * it itself does not wait. */
@@ -172,9 +98,7 @@ PYRO_HOOK void PYRO_HOOK_NAME(call_once)(once_flag *once, void (*fn)(void))
 #ifndef PYRO_STATIC
 
 #define OWN(name, parameters, arguments) PYRO_OWN(name);
-#define OTHERS(XX)   \
-	XX(sem_wait) \
-	XX(sem_timedwait) CLOCK_SEMAPHORE(XX) XX(pthread_once) XX(call_once)
+#define OTHERS(XX) XX(pthread_once) XX(call_once)
 #define OWN_OTHER(name) PYRO_OWN(name);
 TIMED_CALLS(OWN)
 OTHERS(OWN_OTHER)
