@@ -4,8 +4,12 @@
  * No system call but gettid() and the clock, no libc, so errno stays as it is. */
 #include "source/wait.h"
 
+#include <signal.h>
+#include <sys/syscall.h>
+
 #include "base/on.h"
 #include "base/os.h"
+#include "base/syscall.h"
 #include "base/xorshift.h"
 #include "source/here.h"
 
@@ -51,26 +55,9 @@ static struct pyro_weight take(struct sum *sum)
 	};
 }
 
-static bool is_on(void)
+bool pyro_wait_reports(void)
 {
 	return pyro_on_get() != PYRO_ON_NO && !pyro_in_library_thread;
-}
-
-bool pyro_wait_wants(enum pyro_wait_class wait_class)
-{
-	return atomic_load_explicit(&pyro_wait_state.rate,
-				    memory_order_relaxed) != 0 &&
-	       (atomic_load_explicit(&pyro_wait_state.classes,
-				     memory_order_relaxed) &
-		1u << wait_class) &&
-	       is_on();
-}
-
-bool pyro_wait_wants_caused(void)
-{
-	return atomic_load_explicit(&pyro_wait_state.caused,
-				    memory_order_relaxed) &&
-	       is_on();
 }
 
 /* Unless another thread was first. */
@@ -109,25 +96,47 @@ static bool draw(uint64_t ns, uint64_t rate, struct pyro_weight *weight)
 	return true;
 }
 
+/* The kernel's mask, of 64 signals: libc keeps some of its own open. */
+static uint64_t set_signals(uint64_t mask)
+{
+	uint64_t old = 0;
+
+	pyro_syscall4(SYS_rt_sigprocmask, SIG_SETMASK, (long)&mask, (long)&old,
+		      sizeof(mask));
+	return old;
+}
+
+/* Programs leave signal handlers by longjmp(), or are cancelled at any
+ * instruction, where they wait: not between a slot that is taken and its record. */
+static bool record_here(enum pyro_kind kind, enum pyro_wait_class wait_class,
+			struct pyro_weight weight, void *caller)
+{
+	uint64_t mask = set_signals(UINT64_MAX);
+	struct pyro_record *record =
+		pyro_slots_take(kind, pyro_gettid(), weight);
+
+	if (record) {
+		record->wait_class = wait_class;
+		pyro_here_commit(record, caller);
+	}
+	set_signals(mask);
+	return record != NULL;
+}
+
 void pyro_wait_blocked(enum pyro_wait_class wait_class, uint64_t ns,
 		       void *caller)
 {
 	uint64_t rate = atomic_load_explicit(&pyro_wait_state.rate,
 					     memory_order_relaxed);
 	struct pyro_weight weight;
-	struct pyro_record *record;
 
 	if (ns == 0 || rate == 0 || !draw(ns, rate, &weight))
 		return;
 	limit_rate(rate);
 	atomic_fetch_add_explicit(&samples, 1, memory_order_relaxed);
-	record = pyro_slots_take(PYRO_KIND_BLOCK, pyro_gettid(), weight);
-	if (!record || pyro_slots_are_crowded())
+	if (!record_here(PYRO_KIND_BLOCK, wait_class, weight, caller) ||
+	    pyro_slots_are_crowded())
 		raise_rate(rate);
-	if (!record)
-		return;
-	record->wait_class = wait_class;
-	pyro_here_commit(record, caller);
 }
 
 /* One stack of those that may still be taken. */
@@ -144,17 +153,11 @@ static bool spend(void)
 void pyro_wait_caused(uint64_t count, uint64_t ns, void *caller)
 {
 	const struct pyro_weight weight = {count, ns};
-	struct pyro_record *record;
 
-	if (!spend()) {
+	if (spend()) /* what is not recorded is counted as lost */
+		record_here(PYRO_KIND_MUTEX, PYRO_WAIT_SYNC, weight, caller);
+	else
 		add(&not_captured[PYRO_KIND_MUTEX], count, ns);
-		return;
-	}
-	record = pyro_slots_take(PYRO_KIND_MUTEX, pyro_gettid(), weight);
-	if (!record)
-		return; /* counted as lost */
-	record->wait_class = PYRO_WAIT_SYNC;
-	pyro_here_commit(record, caller);
 }
 
 void pyro_wait_not_captured(enum pyro_kind kind, uint64_t count, uint64_t ns)
@@ -194,13 +197,14 @@ void pyro_wait_start(uint64_t block_rate, uint32_t classes, bool mutex)
 		forget();
 	control.base = block_rate;
 	control.adapted_ns = 0;
-	atomic_store(&pyro_wait_state.classes, classes);
 	atomic_store(&pyro_wait_state.rate, block_rate);
+	atomic_store(&pyro_wait_state.classes, block_rate ? classes : 0);
 	atomic_store(&pyro_wait_state.caused, mutex);
 }
 
 void pyro_wait_stop(void)
 {
+	atomic_store(&pyro_wait_state.classes, 0);
 	atomic_store(&pyro_wait_state.rate, 0);
 	atomic_store(&pyro_wait_state.caused, false);
 }

@@ -21,19 +21,36 @@
 
 /* For all hooks; written by wait.c. */
 struct pyro_wait_state {
-	/* Of the block profile: nanoseconds; 0: off. */
-	_Atomic uint64_t rate;
-	_Atomic uint32_t classes; /* bits 1 << enum pyro_wait_class */
-	_Atomic bool caused;      /* the mutex profile is on */
+	/* Of the block profile: bits 1 << enum pyro_wait_class; 0: off. */
+	_Atomic uint32_t classes;
+	_Atomic uint64_t rate; /* nanoseconds; 0: off */
+	_Atomic bool caused;   /* the mutex profile is on */
 };
 extern struct pyro_wait_state pyro_wait_state;
 
 /* ---- For hooks: signal safe, errno is kept. ---- */
 
-/* Are waits of this class to be reported now, by this thread? */
-bool pyro_wait_wants(enum pyro_wait_class wait_class) PYRO_SIGNAL_SAFE;
-/* Are delays? The calling thread's own. */
-bool pyro_wait_wants_caused(void) PYRO_SIGNAL_SAFE;
+/* Does this thread report now? */
+bool pyro_wait_reports(void) PYRO_SIGNAL_SAFE;
+
+/* Are waits of this class to be reported? A load, where the profile is off. */
+static inline bool pyro_wait_wants(enum pyro_wait_class wait_class)
+{
+	uint32_t classes = atomic_load_explicit(&pyro_wait_state.classes,
+						memory_order_relaxed);
+
+	return __builtin_expect((classes & 1u << wait_class) != 0, 0) &&
+	       pyro_wait_reports();
+}
+
+/* Are delays that this thread has caused? */
+static inline bool pyro_wait_wants_caused(void)
+{
+	return __builtin_expect(atomic_load_explicit(&pyro_wait_state.caused,
+						     memory_order_relaxed),
+				0) &&
+	       pyro_wait_reports();
+}
 
 /* The calling thread has waited for ns. caller, the hook's return address, is
  * where its stack begins. Not while it holds a lock of ours. */
