@@ -8,7 +8,7 @@
 #include "source/heap_next.h"
 #include "source/heap_sample.h"
 
-/* Below it a page for every sample is too much memory. */
+/* Below it what marks take for every sample is too much memory. */
 #define MARKED_INTERVAL_MIN ((uint64_t)64 << 10)
 
 /* So long a calm, at a quarter of the rate that is allowed, halves the interval

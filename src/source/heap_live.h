@@ -37,12 +37,14 @@ static inline _Atomic uint8_t *pyro_live_filter_of(uint64_t key)
 	return &pyro_live_filter[key >> 12 & (PYRO_LIVE_FILTER_COUNT - 1)];
 }
 
-/* A sampled block of an allocator that ignores sizes lies at the beginning of a
- * page, or 16 bytes behind: there, and nowhere else, free() looks. Sampled blocks
- * elsewhere are counted; while there are any it looks at all addresses. */
+/* A sampled block of an allocator that ignores sizes lies at a multiple of this, or
+ * 16 bytes behind, as large ones do that have pages of their own: there, and nowhere
+ * else, free() looks. Sampled blocks elsewhere are counted; while there are any it
+ * looks at all addresses. */
+#define PYRO_LIVE_MARK 512
 static inline bool pyro_live_is_marked(uint64_t key)
 {
-	return (key & 0xfef) == 0;
+	return (key & (PYRO_LIVE_MARK - 1) & ~UINT64_C(16)) == 0;
 }
 extern _Atomic uint32_t pyro_live_unmarked;
 

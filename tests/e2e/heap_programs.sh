@@ -13,13 +13,15 @@ unset LD_PRELOAD ${!PYROSCOPE_@}
 export LC_ALL=C HOME=$work TZ=UTC LONG=${LONG:-} PYTHONHASHSEED=0
 factor=${LONG:+12}
 factor=${factor:-1}
+turns=${LONG:+110} # of sqlite3's, 40 MB each
+turns=${turns:-1}
 
 cat >fill.sql <<EOF2
 CREATE TABLE t(id INTEGER PRIMARY KEY, k INT, s TEXT);
 CREATE INDEX by_k ON t(k, s);
 WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 300000)
 INSERT INTO t SELECT i, i * 7919 % 10007, printf('%040x', i * 7919) FROM n;
-WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < $factor)
+WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < $turns)
 SELECT sum((SELECT count(*) FROM (SELECT k + n.i, group_concat(s)
 FROM t GROUP BY 1))) FROM n;
 .shell touch ready
