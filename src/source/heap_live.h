@@ -48,14 +48,16 @@ static inline bool pyro_live_is_marked(uint64_t key)
 }
 extern _Atomic uint32_t pyro_live_unmarked;
 
-/* Might key be there? Most often the answer is no. Context: hook. */
+/* Might key be there? Most often the answer is no, by the filter: a branch on the
+ * address itself would go either way, as a processor sees it. Context: hook. */
 static inline bool pyro_live_may_have(uint64_t key)
 {
-	return (pyro_live_is_marked(key) ||
+	return __builtin_expect(atomic_load_explicit(pyro_live_filter_of(key),
+						     memory_order_relaxed) > 0,
+				0) &&
+	       (pyro_live_is_marked(key) ||
 		atomic_load_explicit(&pyro_live_unmarked,
-				     memory_order_relaxed) > 0) &&
-	       atomic_load_explicit(pyro_live_filter_of(key),
-				    memory_order_relaxed) > 0;
+				     memory_order_relaxed) > 0);
 }
 
 /* Map the first level, once a process. 0 or -ENOMEM. */
