@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-/* readers.c - count hooks in and out: signal safe */
+/* readers.c - count handlers and hooks in and out: signal safe */
 #include "capture/readers.h"
 
 struct pyro_readers pyro_readers;

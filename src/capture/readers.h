@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-/* readers.h - hooks that use a snapshot, shared by readers.c (hooks) and
+/* readers.h - who uses a snapshot, shared by readers.c (handlers, hooks) and
  * registry.c (the collector, which waits for them) */
 #ifndef PYRO_CAPTURE_READERS_H
 #define PYRO_CAPTURE_READERS_H

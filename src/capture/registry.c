@@ -73,9 +73,6 @@ void pyro_registry_release(struct pyro_thread *thread)
 {
 	size_t index = (size_t)(thread - atomic_load(&pyro_registry_region));
 
-	/* Odd if the thread was cancelled in its handler. */
-	atomic_store(&thread->epoch,
-		     (atomic_load(&thread->epoch) + 1) & ~UINT32_C(1));
 	atomic_store(&thread->tid, 0);
 	atomic_store(&thread->state, PYRO_THREAD_FREE);
 	free_hint = pyro_min(free_hint, index);
@@ -91,13 +88,10 @@ struct pyro_thread *pyro_registry_at(size_t index)
 	return atomic_load(&pyro_registry_region) + index;
 }
 
-/* A handler takes some ten microseconds: almost always no wait at all. */
-static bool wait_out_of_handler(const struct pyro_thread *t)
+/* They are in for some ten microseconds. */
+static bool wait_out(unsigned side)
 {
-	uint32_t epoch = atomic_load(&t->epoch);
-
-	for (int i = 0; epoch % 2 != 0 && atomic_load(&t->epoch) == epoch;
-	     i++) {
+	for (int i = 0; atomic_load(&pyro_readers.in[side]) > 0; i++) {
 		if (i == 1000)
 			return false;
 		pyro_sleep_ns(PYRO_NS_PER_MS);
@@ -105,28 +99,16 @@ static bool wait_out_of_handler(const struct pyro_thread *t)
 	return true;
 }
 
-/* Readers that come now are counted apart from those that are in. */
-static bool wait_out_readers(void)
-{
-	unsigned before = atomic_fetch_xor(&pyro_readers.side, 1);
-
-	for (int i = 0; atomic_load(&pyro_readers.in[before]) > 0; i++) {
-		if (i == 1000)
-			return false;
-		pyro_sleep_ns(PYRO_NS_PER_MS);
-	}
-	return true;
-}
-
+/* Who comes now is counted apart from those that are in. On the other side there
+ * may be one for whom it was given up before. */
 bool pyro_registry_quiesce(void)
 {
-	atomic_thread_fence(memory_order_seq_cst);
-	if (!wait_out_readers())
+	unsigned before = atomic_load(&pyro_readers.side);
+
+	if (!wait_out(before ^ 1))
 		return false;
-	for (size_t i = 0; i < atomic_load(&limit); i++)
-		if (!wait_out_of_handler(pyro_registry_at(i)))
-			return false;
-	return true;
+	atomic_store(&pyro_readers.side, before ^ 1);
+	return wait_out(before);
 }
 
 /* The end of the [stack] mapping; its start is not the bound, as it grows. */

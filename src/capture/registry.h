@@ -23,8 +23,6 @@ enum pyro_thread_state { /* zero pages are free entries */
 };
 
 struct pyro_thread {
-	/* Written by the thread's own handler. */
-	_Atomic uint32_t epoch; /* odd: in the handler, reading a snapshot */
 	/* Written under the registry lock, or by the thread itself when it
 	 * begins; read by handlers. */
 	_Atomic pid_t tid;
@@ -67,12 +65,12 @@ void pyro_registry_release(struct pyro_thread *thread);
 size_t pyro_registry_limit(void);
 struct pyro_thread *pyro_registry_at(size_t index);
 
-/* Hooks that walk a stack have no entry at hand: they are counted, between enter
- * and leave, which takes what enter returned. Context: hook, any thread. */
+/* Who walks a stack is counted, between enter and leave, which takes what enter
+ * returned. Context: signal, hook, any thread. */
 unsigned pyro_readers_enter(void) PYRO_SIGNAL_SAFE;
 void pyro_readers_leave(unsigned entered) PYRO_SIGNAL_SAFE;
 
-/* Wait until every handler and reader that ran when this was called has left:
+/* Wait until everyone has left who was in when this was called:
  * what was unpublished before may then be freed. False when one stays in for a
  * second (its thread is stopped): free nothing then. One thread at a time. */
 bool pyro_registry_quiesce(void);

@@ -11,7 +11,7 @@ _Atomic(const struct pyro_snapshot *) pyro_snapshot_current;
 
 const struct pyro_snapshot *pyro_modules_current(void)
 {
-	/* Not to be moved before the store of the handler's epoch. */
+	/* Not to be moved before its reader was counted in. */
 	return atomic_load_explicit(&pyro_snapshot_current,
 				    memory_order_seq_cst);
 }

@@ -144,8 +144,10 @@ static int choose_signal(void)
 		ours.sa_sigaction = pyro_cpu_on_tick;
 		ours.sa_flags = SA_SIGINFO | SA_RESTART | SA_ONSTACK;
 		/* A handler of the program that nested in ours could leave it
-		 * by longjmp, and never give the slot back. */
-		sigfillset(&ours.sa_mask);
+		 * by longjmp, and never give the slot back; as could libc's
+		 * for a thread that is cancelled, which sigfillset() leaves
+		 * out. */
+		memset(&ours.sa_mask, 0xff, sizeof(ours.sa_mask));
 		if (sigaction(candidate(i), &ours, NULL) == 0)
 			return candidate(i);
 	}

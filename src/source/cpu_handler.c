@@ -26,11 +26,6 @@ static void sample(struct pyro_thread *thread, pid_t tid, uint32_t ticks,
 	if (!record)
 		return;
 
-	/* Odd: snapshots that are current from here on are kept. */
-	uint32_t epoch =
-		atomic_load_explicit(&thread->epoch, memory_order_relaxed);
-	atomic_store_explicit(&thread->epoch, epoch | 1, memory_order_seq_cst);
-
 	const struct pyro_snapshot *snapshot = pyro_modules_current();
 	struct pyro_walk walk;
 
@@ -42,28 +37,32 @@ static void sample(struct pyro_thread *thread, pid_t tid, uint32_t ticks,
 	record->span = pyro_span_now();
 	record->generation = snapshot ? snapshot->generation : 0;
 	pyro_slots_commit(record, walk.stop == PYRO_STOP_UNMAPPED);
-	atomic_store_explicit(&thread->epoch, (epoch | 1) + 1,
-			      memory_order_release);
+}
+
+/* A signal that was queued before a stop or a fork may carry an entry that has
+ * another owner. */
+static bool is_own(const struct pyro_thread *thread, pid_t tid)
+{
+	return pyro_registry_holds(thread) &&
+	       atomic_load_explicit(&thread->tid, memory_order_acquire) == tid;
 }
 
 void pyro_cpu_on_tick(int sig, siginfo_t *info, void *context)
 {
+	struct pyro_thread *thread = info->si_value.sival_ptr;
+	pid_t tid;
+	unsigned entered;
+
 	(void)sig;
 	/* Signals that others sent end here. The program had left this one to
 	 * its default, and most often that is to ignore it (cpu.c). */
-	if (info->si_code != SI_TIMER || pyro_on_get() == PYRO_ON_NO)
+	if (info->si_code != SI_TIMER)
 		return;
-
-	struct pyro_thread *thread = info->si_value.sival_ptr;
-
-	if (!pyro_registry_holds(thread))
-		return;
-
-	/* A signal that was queued before a stop or a fork may carry an entry
-	 * that has another owner. */
-	pid_t tid = pyro_gettid();
-
-	if (atomic_load_explicit(&thread->tid, memory_order_acquire) != tid)
-		return;
-	sample(thread, tid, 1 + (uint32_t)info->si_overrun, context);
+	tid = pyro_gettid();
+	/* First: a stop that is not seen below waits until this one is out, and
+	 * frees nothing before. */
+	entered = pyro_readers_enter();
+	if (pyro_on_get() != PYRO_ON_NO && is_own(thread, tid))
+		sample(thread, tid, 1 + (uint32_t)info->si_overrun, context);
+	pyro_readers_leave(entered);
 }
