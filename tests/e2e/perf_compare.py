@@ -242,7 +242,7 @@ def main():
         lua = ["lua5.4", "work.lua"]
         gzip = ["gzip", "-9", "-c"] + ["text"] * 30 * times
         compare(folder, lua)
-        compare(folder, ["xz", "-6", "-c"] + ["text"] * 3 * times)
+        compare(folder, ["xz", "-6", "-c"] + ["text"] * 5 * times)
         compare(folder, ["/usr/bin/python3", "work.py"])
         compare(folder, ["sqlite3", ":memory:", ".read work.sql"])
         if LONG:
