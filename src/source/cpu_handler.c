@@ -14,31 +14,6 @@
 
 struct pyro_cpu_handler pyro_cpu_handler;
 
-static void sample(struct pyro_thread *thread, pid_t tid, uint32_t ticks,
-		   const ucontext_t *context)
-{
-	uint64_t period = atomic_load_explicit(&pyro_cpu_handler.period_ns,
-					       memory_order_relaxed);
-	struct pyro_record *record =
-		pyro_slots_take(PYRO_KIND_CPU, tid,
-				(struct pyro_weight){ticks, ticks * period});
-
-	if (!record)
-		return;
-
-	const struct pyro_snapshot *snapshot = pyro_modules_current();
-	struct pyro_walk walk;
-
-	record->depth =
-		(uint16_t)pyro_unwind_signal(snapshot, context, thread->stack,
-					     record->pc, PYRO_DEPTH_MAX, &walk);
-	record->stop = (uint16_t)walk.stop;
-	record->labels = pyro_labels;
-	record->span = pyro_span_now();
-	record->generation = snapshot ? snapshot->generation : 0;
-	pyro_slots_commit(record, walk.stop == PYRO_STOP_UNMAPPED);
-}
-
 /* A signal that was queued before a stop or a fork may carry an entry that has
  * another owner. */
 static bool is_own(const struct pyro_thread *thread, pid_t tid)
@@ -47,10 +22,45 @@ static bool is_own(const struct pyro_thread *thread, pid_t tid)
 	       atomic_load_explicit(&thread->tid, memory_order_acquire) == tid;
 }
 
+static struct pyro_record *take(pid_t tid, uint32_t ticks)
+{
+	uint64_t period = atomic_load_explicit(&pyro_cpu_handler.period_ns,
+					       memory_order_relaxed);
+	struct pyro_record *record =
+		pyro_slots_take(PYRO_KIND_CPU, tid,
+				(struct pyro_weight){ticks, ticks * period});
+
+	if (record) {
+		record->labels = pyro_labels;
+		record->span = pyro_span_now();
+	}
+	return record;
+}
+
+static void sample(const siginfo_t *info, const ucontext_t *context)
+{
+	const struct pyro_thread *thread = info->si_value.sival_ptr;
+	const struct pyro_snapshot *snapshot;
+	struct pyro_record *record;
+	struct pyro_walk walk;
+	pid_t tid = pyro_gettid();
+
+	if (!is_own(thread, tid))
+		return;
+	record = take(tid, 1 + (uint32_t)info->si_overrun);
+	if (!record)
+		return;
+	snapshot = pyro_modules_current();
+	record->generation = snapshot ? snapshot->generation : 0;
+	record->depth =
+		(uint16_t)pyro_unwind_signal(snapshot, context, thread->stack,
+					     record->pc, PYRO_DEPTH_MAX, &walk);
+	record->stop = (uint16_t)walk.stop;
+	pyro_slots_commit(record, walk.stop == PYRO_STOP_UNMAPPED);
+}
+
 void pyro_cpu_on_tick(int sig, siginfo_t *info, void *context)
 {
-	struct pyro_thread *thread = info->si_value.sival_ptr;
-	pid_t tid;
 	unsigned entered;
 
 	(void)sig;
@@ -58,11 +68,10 @@ void pyro_cpu_on_tick(int sig, siginfo_t *info, void *context)
 	 * its default, and most often that is to ignore it (cpu.c). */
 	if (info->si_code != SI_TIMER)
 		return;
-	tid = pyro_gettid();
 	/* First: a stop that is not seen below waits until this one is out, and
 	 * frees nothing before. */
 	entered = pyro_readers_enter();
-	if (pyro_on_get() != PYRO_ON_NO && is_own(thread, tid))
-		sample(thread, tid, 1 + (uint32_t)info->si_overrun, context);
+	if (pyro_on_get() != PYRO_ON_NO)
+		sample(info, context);
 	pyro_readers_leave(entered);
 }
