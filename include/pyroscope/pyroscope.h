@@ -362,8 +362,8 @@ PYROSCOPE_API void pyroscope_heap_alloc(const void *block, size_t size);
 PYROSCOPE_API void pyroscope_heap_free(const void *block);
 
 /* Labels: what the calling thread is working on, such as route "/cart". Samples of
- * all kinds carry the labels that their thread has at that moment;
- * Pyroscope shows a series for each set of labels, to be filtered and compared by.
+ * all kinds carry the labels that their thread has at that moment; Pyroscope shows a
+ * series for each set of labels, to be filtered and compared by.
  *
  *     void handle(const struct request *request)
  *     {
@@ -389,7 +389,7 @@ typedef uint32_t pyroscope_labels;
  * takes it out. key and value are copied when they are new. To be made once and
  * kept, where pyroscope_labels_set() is then all that is called each time.
  *
- * Returns base when that cannot be, as said above. Some 20 ns for each label of the
+ * Returns base when that cannot be, as said above. Some 30 ns for each label of the
  * set.
  *
  * Threads: any. Signal handlers: no. */
@@ -610,8 +610,8 @@ PYROSCOPE_API const char *pyroscope_version(void);
  * PYROSCOPE_FEATURE_ values. Bits that this header does not name may be set; it
  * is 0 where profiling is off by the table above.
  *
- * CPU and HEAP are missing under sanitizers and Valgrind. libpyroscope.a, which is for
- * static programs, loads no other library: it has neither HTTPS nor LINES; and
+ * CPU and HEAP are missing under sanitizers, Valgrind and rr. libpyroscope.a, which
+ * is for static programs, loads no other library: it has neither HTTPS nor LINES; and
  * with glibc it has RESOLVER only in a program that calls getaddrinfo() itself
  * (localhost is always known). With musl it has it.
  *

@@ -5,8 +5,8 @@
  * unversioned (tools/hooks.txt lists them, a test compares) and forwards to the
  * next definition; libpyroscope.a has them for the linker's --wrap (next.h).
  * pthread_create announces threads; it and the calls of io_hook.c are where a
- * forked child that lives on is noticed. Before the library is started a hook costs one load
- * and a branch that is never taken. */
+ * forked child that lives on is noticed. Before the library is started a hook
+ * costs one load and a branch that is never taken. */
 #ifndef PYRO_SOURCE_HOOK_H
 #define PYRO_SOURCE_HOOK_H
 

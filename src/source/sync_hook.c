@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-/* sync_hook.c - the calls in which threads wait for each other, but for locks
- */
+/* sync_hook.c - the calls in which threads wait for each other, but for locks */
 #include "source/sync_hook.h"
 
 #include <pthread.h>
