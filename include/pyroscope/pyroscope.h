@@ -177,9 +177,14 @@ struct pyroscope_config {
 	 *                    profile, by where they were allocated
 	 *   "inuse_space"    the same in bytes
 	 *   "heap"           these four
-	 *   "block_count"    how often threads wait: for condition variables,
-	 *                    semaphores, barriers, ends of threads and functions
-	 *                    that run once; for input and output
+	 *   "mutex_count"    how often threads wait for locks, by who unlocks:
+	 *                    mutexes, read-write locks and spinlocks
+	 *   "mutex_duration" how long. Each delay is charged to who unlocked
+	 *                    since it began, as in Go's mutex profile.
+	 *   "mutex"          both
+	 *   "block_count"    how often threads wait: for locks, condition
+	 *                    variables, semaphores, barriers, ends of threads
+	 *                    and functions that run once; for input and output
 	 *   "block_duration" how long
 	 *   "block"          both. Waits shorter than a millisecond are sampled,
 	 *                    so that sums are right on average.

@@ -23,6 +23,7 @@
 #include "source/heap.h"
 #include "source/here.h"
 #include "source/hook.h"
+#include "source/lock_waiters.h"
 #include "source/wait.h"
 
 #define BUSY_NS (100 * PYRO_NS_PER_MS)
@@ -188,13 +189,20 @@ static bool alive(void *arg, pid_t tid)
 	return pyro_clock_ns(pyro_thread_clock(tid)) != 0;
 }
 
+/* What threads had that are gone. */
+static void reclaim(void)
+{
+	pyro_slots_reclaim(alive, NULL);
+	pyro_lock_reclaim(alive, NULL);
+}
+
 /* Often at first, when programs start their threads, then once a second. */
 static void scan(struct pyro_session *s, uint64_t now)
 {
 	if (now < s->next_scan_ns)
 		return;
 	if (!(s->config.types & PYRO_TYPE_CPU)) {
-		pyro_slots_reclaim(alive, NULL);
+		reclaim();
 		s->next_scan_ns = now + IDLE_NS;
 		return;
 	}
@@ -205,7 +213,7 @@ static void scan(struct pyro_session *s, uint64_t now)
 	bool complete = pyro_cpu_scan();
 	uint64_t took = pyro_clock_ns(CLOCK_THREAD_CPUTIME_ID) - begin;
 
-	pyro_slots_reclaim(alive, NULL);
+	reclaim();
 	s->scan_pause_ns = pyro_min(2 * s->scan_pause_ns, IDLE_NS);
 	s->next_scan_ns =
 		now + pyro_max(complete ? s->scan_pause_ns : SCAN_AGAIN_NS,

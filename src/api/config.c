@@ -227,17 +227,25 @@ static int set_types(struct pyro_config *config, const char *given)
 	static const char *const word[] = {
 		"cpu",         "heap",          "alloc_objects",
 		"alloc_space", "inuse_objects", "inuse_space",
+		"mutex",       "mutex_count",   "mutex_duration",
 		"block",       "block_count",   "block_duration"};
-	static const uint32_t bit[] = {
-		PYRO_TYPE_CPU,           PYRO_TYPE_HEAP,
-		PYRO_TYPE_ALLOC_OBJECTS, PYRO_TYPE_ALLOC_SPACE,
-		PYRO_TYPE_INUSE_OBJECTS, PYRO_TYPE_INUSE_SPACE,
-		PYRO_TYPE_BLOCK,         PYRO_TYPE_BLOCK_COUNT,
-		PYRO_TYPE_BLOCK_DURATION};
+	static const uint32_t bit[] = {PYRO_TYPE_CPU,
+				       PYRO_TYPE_HEAP,
+				       PYRO_TYPE_ALLOC_OBJECTS,
+				       PYRO_TYPE_ALLOC_SPACE,
+				       PYRO_TYPE_INUSE_OBJECTS,
+				       PYRO_TYPE_INUSE_SPACE,
+				       PYRO_TYPE_MUTEX,
+				       PYRO_TYPE_MUTEX_COUNT,
+				       PYRO_TYPE_MUTEX_DURATION,
+				       PYRO_TYPE_BLOCK,
+				       PYRO_TYPE_BLOCK_COUNT,
+				       PYRO_TYPE_BLOCK_DURATION};
 	static const struct pyro_setting_words words = {
 		"profile_types", "PYROSCOPE_PROFILE_TYPES",
 		"cpu, heap, alloc_objects, alloc_space, inuse_objects, "
-		"inuse_space, block, block_count or block_duration",
+		"inuse_space, mutex, mutex_count, mutex_duration, block, "
+		"block_count or block_duration",
 		word, PYRO_COUNT_OF(word)};
 
 	return pyro_setting_list(&words, bit, PYRO_TYPE_CPU | PYRO_TYPE_HEAP,

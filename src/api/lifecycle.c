@@ -27,6 +27,7 @@
 #include "base/syscall.h"
 #include "source/cpu.h"
 #include "source/heap.h"
+#include "source/lock_waiters.h"
 #include "source/wait.h"
 #include "source/hook.h"
 #include "source/id_hook.h"
@@ -88,6 +89,7 @@ static void become_child(void)
 	pyro_cpu_forked();
 	pyro_heap_forked();
 	pyro_wait_forked();
+	pyro_lock_forked();
 	self = pyro_registry_claim(PYRO_THREAD_LIVE);
 	if (self) {
 		self->scanned = true;

@@ -7,39 +7,45 @@
 #include <stdatomic.h>
 #include <threads.h>
 
+#include "source/lock.h"
 #include "source/next.h"
-#include "source/timed.h"
 
 /* XX(name, (parameters), (arguments)) */
 #ifdef __GLIBC__
-#define CLOCK_CALLS(XX)                                                      \
+#define COND_CLOCK_CALLS(XX)                                                 \
 	XX(pthread_cond_clockwait,                                           \
 	   (pthread_cond_t * cond, pthread_mutex_t * mutex, clockid_t clock, \
 	    const struct timespec *until),                                   \
-	   (cond, mutex, clock, until))                                      \
-	XX(sem_clockwait,                                                    \
-	   (sem_t * sem, clockid_t clock, const struct timespec *until),     \
-	   (sem, clock, until))                                              \
-	XX(pthread_clockjoin_np,                                             \
-	   (pthread_t thread, void **result, clockid_t clock,                \
-	    const struct timespec *until),                                   \
+	   (cond, mutex, clock, until))
+#define CLOCK_CALLS(XX)                                                  \
+	XX(sem_clockwait,                                                \
+	   (sem_t * sem, clockid_t clock, const struct timespec *until), \
+	   (sem, clock, until))                                          \
+	XX(pthread_clockjoin_np,                                         \
+	   (pthread_t thread, void **result, clockid_t clock,            \
+	    const struct timespec *until),                               \
 	   (thread, result, clock, until))
 #else
+#define COND_CLOCK_CALLS(XX)
 #define CLOCK_CALLS(XX)
 #endif
 
+/* They unlock a mutex for the time that they wait, and return with it. */
+#define COND_CALLS(XX)                                                      \
+	XX(pthread_cond_wait,                                               \
+	   (pthread_cond_t * cond, pthread_mutex_t * mutex), (cond, mutex)) \
+	XX(pthread_cond_timedwait,                                          \
+	   (pthread_cond_t * cond, pthread_mutex_t * mutex,                 \
+	    const struct timespec *until),                                  \
+	   (cond, mutex, until))                                            \
+	XX(cnd_wait, (cnd_t * cond, mtx_t * mutex), (cond, mutex))          \
+	XX(cnd_timedwait,                                                   \
+	   (cnd_t * cond, mtx_t * mutex, const struct timespec *until),     \
+	   (cond, mutex, until))                                            \
+	COND_CLOCK_CALLS(XX)
+
 /* Those that come back at once have not waited: timed.h. */
 #define TIMED_CALLS(XX)                                                       \
-	XX(pthread_cond_wait,                                                 \
-	   (pthread_cond_t * cond, pthread_mutex_t * mutex), (cond, mutex))   \
-	XX(pthread_cond_timedwait,                                            \
-	   (pthread_cond_t * cond, pthread_mutex_t * mutex,                   \
-	    const struct timespec *until),                                    \
-	   (cond, mutex, until))                                              \
-	XX(cnd_wait, (cnd_t * cond, mtx_t * mutex), (cond, mutex))            \
-	XX(cnd_timedwait,                                                     \
-	   (cnd_t * cond, mtx_t * mutex, const struct timespec *until),       \
-	   (cond, mutex, until))                                              \
 	XX(sem_wait, (sem_t * sem), (sem))                                    \
 	XX(sem_timedwait, (sem_t * sem, const struct timespec *until),        \
 	   (sem, until))                                                      \
@@ -62,6 +68,23 @@
 		return rc;                                          \
 	}
 TIMED_CALLS(DEFINE_TIMED)
+
+/* Who waits for the mutex is told of before the call: it may never come back. */
+#define DEFINE_COND(name, parameters, arguments)                    \
+	PYRO_NEXT_SLOT(name);                                       \
+	PYRO_HOOK int PYRO_HOOK_NAME(name) parameters               \
+	{                                                           \
+		uint64_t began;                                     \
+		int rc;                                             \
+                                                                    \
+		if (pyro_lock_wants_unlock(mutex))                  \
+			pyro_lock_leaving(mutex, PYRO_CALLER);      \
+		began = pyro_timed_begin(PYRO_WAIT_SYNC);           \
+		rc = PYRO_NEXT(name) arguments;                     \
+		pyro_timed_end(PYRO_WAIT_SYNC, began, PYRO_CALLER); \
+		return rc;                                          \
+	}
+COND_CALLS(DEFINE_COND)
 
 /* Does another thread run the function? In glibc and musl bit 0 says so. Who runs
  * it itself does not wait. */
@@ -99,6 +122,7 @@ PYRO_HOOK void PYRO_HOOK_NAME(call_once)(once_flag *once, void (*fn)(void))
 #define OWN(name, parameters, arguments) PYRO_OWN(name);
 #define OTHERS(XX) XX(pthread_once) XX(call_once)
 #define OWN_OTHER(name) PYRO_OWN(name);
+COND_CALLS(OWN)
 TIMED_CALLS(OWN)
 OTHERS(OWN_OTHER)
 
@@ -107,7 +131,7 @@ void pyro_sync_hook_resolve(void)
 #define HOOKED(name, parameters, arguments) PYRO_HOOKED(name),
 #define HOOKED_OTHER(name) PYRO_HOOKED(name),
 	static const struct pyro_hooked hooked[] = {
-		TIMED_CALLS(HOOKED) OTHERS(HOOKED_OTHER)};
+		COND_CALLS(HOOKED) TIMED_CALLS(HOOKED) OTHERS(HOOKED_OTHER)};
 
 	pyro_next_resolve(hooked, PYRO_COUNT_OF(hooked));
 }
