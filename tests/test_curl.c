@@ -149,6 +149,8 @@ static void check_in_child(void (*run)(void), int code)
 }
 
 static struct pyro_http_response response;
+static const char *more_headers;
+static struct pyro_proxy proxy;
 
 static int post_to(unsigned port, const char *host, const char *path,
 		   const char *ca, uint32_t timeout_ms,
@@ -167,6 +169,8 @@ static int post_to(unsigned port, const char *host, const char *path,
 		.content_type = "application/proto",
 		.content_encoding = "gzip",
 		.user_agent = "test/1",
+		.headers = more_headers,
+		.proxy = &proxy,
 		.body = (const unsigned char *)"a\0b",
 		.body_len = 3,
 		.timeout_ms = timeout_ms,
@@ -212,6 +216,86 @@ static void run_ok(void)
 	CHECK(strstr(seen, "\nContent-Length: 3\n"));
 	CHECK(!strstr(seen, "\nExpect:"));
 	CHECK(memcmp(seen + len - 3, "a\0b", 3) == 0);
+}
+
+static void run_headers(void)
+{
+	char seen[2048];
+
+	more_headers = "Authorization: Bearer t-1\r\nX-Scope-OrgID: team\r\n";
+	CHECK(post("/push") == 0);
+	CHECK(response.status == 200);
+	read_seen(seen, sizeof(seen));
+	CHECK(strstr(seen, "\nAuthorization: Bearer t-1\n"));
+	CHECK(strstr(seen, "\nX-Scope-OrgID: team\n"));
+	/* Not to where a redirect leads: that is not followed. */
+	CHECK(post("/moved") == 0);
+	CHECK(response.status == 302);
+}
+
+static char proxied[4096];
+
+static void serve_proxy(struct loopback *l, int fd)
+{
+	size_t len = 0;
+
+	(void)l;
+	while (len < sizeof(proxied) - 1 && !strstr(proxied, "\r\n\r\n")) {
+		ssize_t n = read(fd, proxied + len, sizeof(proxied) - 1 - len);
+
+		if (n <= 0)
+			return;
+		len += (size_t)n;
+		proxied[len] = '\0';
+	}
+	loopback_send(fd, strncmp(proxied, "CONNECT", 7) == 0
+				  ? "HTTP/1.1 403 No\r\n\r\n"
+				  : "HTTP/1.1 200 OK\r\n"
+				    "Content-Length: 0\r\n\r\n");
+}
+
+/* A proxy gets whole requests for http://, for names that only it can resolve;
+ * for https:// it gets an address, and not what is for the server. */
+static void run_proxy(void)
+{
+	struct loopback l;
+	struct pyro_url url;
+	const char *why;
+	char text[128];
+
+	CHECK(loopback_start(&l, AF_INET, 0, serve_proxy));
+	sprintf(text, "http://me:pass@localhost:%u", l.port);
+	setenv("all_proxy", text, 1);
+	CHECK(pyro_url_parse("http://server.invalid/base", &url, &why) == 0);
+	pyro_proxy_find(&url, &proxy);
+	more_headers = "Authorization: Bearer secret\r\n";
+
+	struct pyro_http_request request = {
+		.url = &url,
+		.path = "/push",
+		.content_type = "application/proto",
+		.user_agent = "test/1",
+		.headers = more_headers,
+		.proxy = &proxy,
+		.timeout_ms = GUARD_MS,
+	};
+
+	CHECK(pyro_http_post(&request, &response) == 0);
+	CHECK(response.status == 200);
+	CHECK(strstr(proxied, "POST http://server.invalid/base/push ") ==
+	      proxied);
+	CHECK(strstr(proxied, "\r\nProxy-Authorization: Basic bWU6cGFzcw==\r"));
+	CHECK(strstr(proxied, "\r\nAuthorization: Bearer secret\r\n"));
+
+	memset(proxied, 0, sizeof(proxied));
+	CHECK(post_to(443, "server.invalid", "/push", ca_file, GUARD_MS, NULL) <
+	      0);
+	CHECK(strstr(proxied, "CONNECT server.invalid:443 ") == proxied);
+	CHECK(strstr(proxied, "\r\nProxy-Authorization: Basic bWU6cGFzcw==\r"));
+	CHECK(!strstr(proxied, "secret"));
+	CHECK(strstr(response.message, "403"));
+	CHECK(!strstr(response.message, "pass"));
+	loopback_stop(&l);
 }
 
 static void run_answers(void)
@@ -368,7 +452,7 @@ static void run_uploader(void)
 		.stats = &stats,
 	};
 	struct pyro_upload upload = {
-		.made_ns = pyro_clock_ns(CLOCK_MONOTONIC),
+		.time_ns = (int64_t)pyro_clock_ns(CLOCK_REALTIME),
 	};
 	char text[64], seen[2048];
 	const char *why;
@@ -413,7 +497,7 @@ static int run_absent(void)
 	CHECK(u);
 	for (int i = 0; i < 3; i++) {
 		struct pyro_upload upload = {
-			.made_ns = pyro_clock_ns(CLOCK_MONOTONIC),
+			.time_ns = (int64_t)pyro_clock_ns(CLOCK_REALTIME),
 		};
 
 		pyro_buf_puts(&upload.body, "profile");
@@ -457,6 +541,18 @@ static void test_ok(void **state)
 {
 	(void)state;
 	check_in_child(run_ok, 0);
+}
+
+static void test_headers(void **state)
+{
+	(void)state;
+	check_in_child(run_headers, 0);
+}
+
+static void test_proxy(void **state)
+{
+	(void)state;
+	check_in_child(run_proxy, 0);
 }
 
 static void test_answers(void **state)
@@ -508,10 +604,16 @@ int main(int argc, char **argv)
 		return run_absent();
 
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_ok),     cmocka_unit_test(test_answers),
-		cmocka_unit_test(test_broken), cmocka_unit_test(test_cancel),
-		cmocka_unit_test(test_quiet),  cmocka_unit_test(test_uploader),
-		cmocka_unit_test(test_exit),   cmocka_unit_test(test_untrusted),
+		cmocka_unit_test(test_headers),
+		cmocka_unit_test(test_proxy),
+		cmocka_unit_test(test_ok),
+		cmocka_unit_test(test_answers),
+		cmocka_unit_test(test_broken),
+		cmocka_unit_test(test_cancel),
+		cmocka_unit_test(test_quiet),
+		cmocka_unit_test(test_uploader),
+		cmocka_unit_test(test_exit),
+		cmocka_unit_test(test_untrusted),
 		cmocka_unit_test(test_absent),
 	};
 

@@ -102,6 +102,17 @@ static void test_parser(void **state)
 		{"HTTP/1.1 503 No\r\nRetry-After: 17\r\nContent-Length: 0\r\n\r\n", 1, 503, 17, ""},
 		{"HTTP/1.1 503 No\r\nRetry-After: 99999999999\r\nContent-Length: 0\r\n\r\n", 1, 503, UINT32_MAX, ""},
 		{"HTTP/1.1 503 No\r\nRetry-After: Fri, 31 Dec 1999 23:59:59 GMT\r\nContent-Length: 0\r\n\r\n", 1, 503, 0, ""},
+		{"HTTP/1.1 503 No\r\nRetry-After: Tue, 01 Mar 2044 00:00:10 GMT\r\nDate: Mon, 29 Feb 2044 23:59:00 GMT\r\nContent-Length: 0\r\n\r\n", 1, 503, 70, ""},
+		{"HTTP/1.1 503 No\r\nDate: Sun, 06 Nov 1994 08:49:37 GMT\r\nRetry-After: Sun, 06 Nov 1994 08:49:37 GMT\r\nContent-Length: 0\r\n\r\n", 1, 503, 0, ""},
+		{"HTTP/1.1 503 No\r\nDate: Sun, 06 Nov 1994 08:49:37 GMT\r\nRetry-After: Sun, 06 Nov 1994 08:49:36 GMT\r\nContent-Length: 0\r\n\r\n", 1, 503, 0, ""},
+		{"HTTP/1.1 503 No\r\nDate: Thu, 01 Jan 1970 00:00:01 GMT\r\nRetry-After: Fri, 31 Dec 9999 23:59:59 GMT\r\nContent-Length: 0\r\n\r\n", 1, 503, UINT32_MAX, ""},
+		{"HTTP/1.1 503 No\r\nDate: Wed, 01 Mar 2000 00:00:00 GMT\r\nRetry-After: Thu, 01 Mar 2001 00:00:01 GMT\r\nContent-Length: 0\r\n\r\n", 1, 503, 31536001, ""},
+		{"HTTP/1.1 503 No\r\nDate: Mon, 01 Mar 1999 00:00:00 GMT\r\nRetry-After: Wed, 01 Mar 2000 00:00:01 GMT\r\nContent-Length: 0\r\n\r\n", 1, 503, 31622401, ""},
+		{"HTTP/1.1 503 No\r\nDate: yesterday\r\nRetry-After: Wed, 01 Mar 2000 00:00:01 GMT\r\nContent-Length: 0\r\n\r\n", 1, 503, 0, ""},
+		{"HTTP/1.1 503 No\r\nDate: Wed, 01 Mar 2000 00:00:00 GMT\r\nRetry-After: Wed, 01 Max 2000 00:00:01 GMT\r\nContent-Length: 0\r\n\r\n", 1, 503, 0, ""},
+		{"HTTP/1.1 503 No\r\nDate: Wed, 01 Mar 2000 00:00:00 GMT\r\nRetry-After: Wed, 01 anF 2000 00:00:01 GMT\r\nContent-Length: 0\r\n\r\n", 1, 503, 0, ""},
+		{"HTTP/1.1 503 No\r\nDate: Wed, 01 Mar 2000 00:00:00 GMT\r\nRetry-After: Wed, 01 Mar 2000 00:x0:01 GMT\r\nContent-Length: 0\r\n\r\n", 1, 503, 0, ""},
+		{"HTTP/1.1 100 Continue\r\nDate: Wed, 01 Mar 2000 00:00:00 GMT\r\n\r\nHTTP/1.1 503 No\r\nRetry-After: Wed, 01 Mar 2000 00:00:01 GMT\r\nContent-Length: 0\r\n\r\n", 1, 503, 0, ""},
 		{"HTTP/1.1 503 No\r\nRetry-After: -5\r\nContent-Length: 0\r\n\r\n", 1, 503, 0, ""},
 		{"HTTP/1.1 429 No\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabc\r\nA;x=y\r\n0123456789\r\n0\r\n\r\n", 1, 429, 0, "abc0123456789"},
 		{"HTTP/1.1 429 No\r\nTransfer-Encoding: gzip, Chunked\r\nContent-Length: 1\r\n\r\n2\r\nab\r\n0\r\n", 1, 429, 0, "ab"},
@@ -266,6 +277,39 @@ static void test_ok(void **state)
 	assert_int_equal(request_body_at, strlen(want));
 	assert_memory_equal(request_seen, want, strlen(want));
 	assert_memory_equal(request_seen + request_body_at, "a\0b", 3);
+}
+
+static void test_headers(void **state)
+{
+	static const char more[] = "X-Scope-OrgID: t\r\nX-B: c\r\n";
+	struct loopback l;
+	struct pyro_http_response response;
+	struct pyro_url url;
+	struct pyro_proxy proxy = {.scheme = ""};
+	char address[64];
+	const char *why;
+
+	(void)state;
+	assert_true(loopback_start(&l, AF_INET, 0, serve_ok));
+	sprintf(address, "http://me:pass@127.0.0.1:%u", l.port);
+	assert_int_equal(pyro_url_parse(address, &url, &why), 0);
+
+	struct pyro_http_request request = {
+		.url = &url,
+		.path = "/x",
+		.content_type = "text/plain",
+		.user_agent = "test/1",
+		.headers = more,
+		.proxy = &proxy,
+		.timeout_ms = GUARD_MS,
+	};
+
+	assert_int_equal(pyro_http_post(&request, &response), 0);
+	loopback_stop(&l);
+	sprintf(address, "Host: 127.0.0.1:%u\r\n", l.port);
+	assert_non_null(strstr(request_seen, address));
+	assert_non_null(strstr(request_seen, "text/plain\r\nX-Scope-OrgID: t"
+					     "\r\nX-B: c\r\nContent-Length"));
 }
 
 static void test_ipv6(void **state)
@@ -617,6 +661,7 @@ int main(void)
 		cmocka_unit_test(test_parser),
 		cmocka_unit_test(test_parser_limits),
 		cmocka_unit_test(test_ok),
+		cmocka_unit_test(test_headers),
 		cmocka_unit_test(test_ipv6),
 		cmocka_unit_test(test_name),
 		cmocka_unit_test(test_no_such_name),

@@ -43,9 +43,18 @@ static void test_refused(void **state)
 		"http://:4040",
 		"http:///path",
 		"http://?query",
-		"http://user:pass@host",
-		"http://user@host",
 		"http://@host",
+		"http://user:pass@",
+		"http://user:pass@:1",
+		"http://us%er@host",
+		"http://user%4@host",
+		"http://user%@host",
+		"http://user%00@host",
+		"http://user:pa%0d%0ass@host",
+		"http://user%7f@host",
+		"http://user:pass@@",
+		"http://user:pa/ss@host",
+		"http://user:pa?ss@host",
 		"http://a..b",
 		"http://.a",
 		"http://a.",
@@ -164,6 +173,59 @@ static void test_accepted(void **state)
 		check(&accepted[i]);
 }
 
+static void test_user(void **state)
+{
+	static const char *const cases[][4] = {
+		{"http://me:pass@h:1", "me", "pass", "h"},
+		{"http://me@h", "me", "", "h"},
+		{"http://me:@h", "me", "", "h"},
+		{"http://:pass@h", "", "pass", "h"},
+		{"https://123456:glc_eyJvIjoiNjUy==@h/base", "123456",
+		 "glc_eyJvIjoiNjUy==", "h"},
+		{"http://a%40b:c%3ad%2Fe%25@[::1]:2", "a@b", "c:d/e%", "::1"},
+		{"http://a@b:c@d@h", "a@b", "c@d", "h"},
+		{"http://m%c3%a4:p@h", "m\xc3\xa4", "p", "h"},
+	};
+	struct pyro_url url;
+	const char *why;
+
+	(void)state;
+	for (size_t i = 0; i < PYRO_COUNT_OF(cases); i++) {
+		if (pyro_url_parse(cases[i][0], &url, &why) != 0)
+			fail_msg("refused: %s: %s", cases[i][0], why);
+		assert_true(url.has_user);
+		assert_string_equal(url.user, cases[i][1]);
+		assert_string_equal(url.password, cases[i][2]);
+		assert_string_equal(url.host, cases[i][3]);
+	}
+	assert_int_equal(pyro_url_parse("http://h/a@b", &url, &why), 0);
+	assert_false(url.has_user);
+	assert_string_equal(url.password, "");
+}
+
+static void test_redact(void **state)
+{
+	static const char *const cases[][2] = {
+		{"http://h:1/p", "http://h:1/p"},
+		{"http://me:pass@h:1/p", "http://***@h:1/p"},
+		{"http://a@b:c@h", "http://***@h"},
+		{"me:pass@h", "***@h"},
+		{"ftp://me:pa://ss@h", "ftp://***@h"},
+		{"http://me:pa/ss@ho st", "http://***@ho st"},
+		{"bad", "bad"},
+		{"", ""},
+	};
+	char out[64];
+
+	(void)state;
+	for (size_t i = 0; i < PYRO_COUNT_OF(cases); i++) {
+		pyro_url_redact(cases[i][0], out, sizeof(out));
+		assert_string_equal(out, cases[i][1]);
+	}
+	pyro_url_redact("http://me:pass@host", out, 9);
+	assert_string_equal(out, "http://*");
+}
+
 /* "http://" and a host of len characters in labels of at most label. */
 static void make_host(char *text, size_t len, size_t label)
 {
@@ -202,6 +264,18 @@ static void test_lengths(void **state)
 	assert_int_equal(pyro_url_parse(text, &url, &why), 0);
 	strcat(text, "p");
 	assert_int_equal(pyro_url_parse(text, &url, &why), -EINVAL);
+
+	strcpy(text, "http://:");
+	memset(text + 8, 'p', PYRO_URL_PASSWORD_MAX);
+	strcpy(text + 8 + PYRO_URL_PASSWORD_MAX, "@h");
+	assert_int_equal(pyro_url_parse(text, &url, &why), 0);
+	assert_int_equal(strlen(url.password), PYRO_URL_PASSWORD_MAX);
+	strcpy(text + 8 + PYRO_URL_PASSWORD_MAX, "p@h");
+	assert_int_equal(pyro_url_parse(text, &url, &why), -EINVAL);
+	strcpy(text, "http://");
+	memset(text + 7, 'u', PYRO_URL_USER_MAX + 1);
+	strcpy(text + 7 + PYRO_URL_USER_MAX + 1, "@h");
+	assert_int_equal(pyro_url_parse(text, &url, &why), -EINVAL);
 }
 
 /* Nothing of an earlier address is left. */
@@ -213,7 +287,9 @@ static void test_overwrites(void **state)
 	(void)state;
 	memset(&url, 0xff, sizeof(url));
 	assert_int_equal(pyro_url_parse("http://a", &url, &why), 0);
-	assert_false(url.https || url.ipv6 || url.dropped);
+	assert_false(url.https || url.ipv6 || url.dropped || url.has_user ||
+		     url.has_port);
+	assert_string_equal(url.password, "");
 	assert_string_equal(url.host, "a");
 	assert_string_equal(url.path, "");
 }
@@ -223,6 +299,8 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_refused),
 		cmocka_unit_test(test_accepted),
+		cmocka_unit_test(test_user),
+		cmocka_unit_test(test_redact),
 		cmocka_unit_test(test_lengths),
 		cmocka_unit_test(test_overwrites),
 	};

@@ -94,7 +94,13 @@ struct pyroscope_config {
 	 * PYROSCOPE_CONFIG_INIT. */
 	size_t size;
 
-	/* Where profiles are sent: "http://host[:port][/path]" or "https://...".
+	/* Where profiles are sent:
+	 * "http://[user[:password]@]host[:port][/path]" or "https://...".
+	 * User and password are sent as basic authentication, stand in no log
+	 * line, and may be percent-encoded. A path comes before the server's
+	 * own. A redirect is not followed. Where libcurl would use a proxy
+	 * (http_proxy, https_proxy, all_proxy, no_proxy), one is used, but never
+	 * to this host itself.
 	 * White space around it is dropped, as are (with a log line) a query and
 	 * a fragment. The port is 1 to 65535, by default the scheme's own; the
 	 * host has at most 253 characters; an IPv6 address stands in brackets.

@@ -99,6 +99,7 @@ static int set_demangle(struct pyro_config *config, const char *given)
 static int set_address(struct pyro_config *config, const char *given)
 {
 	const char *text = pyro_setting_env("PYROSCOPE_ADHOC_SERVER_ADDRESS");
+	char shown[128]; /* there may be a password in it */
 	const char *why;
 
 	if (!text && given && *given)
@@ -111,15 +112,16 @@ static int set_address(struct pyro_config *config, const char *given)
 	int err = pyro_url_parse(text, &config->url, &why);
 
 	if (err) {
+		pyro_url_redact(text, shown, sizeof(shown));
 		pyro_log("not started: the server address \"%.100s\" is bad: "
 			 "%s; it should be like " PYRO_URL_DEFAULT,
-			 text, why);
+			 shown, why);
 		return err;
 	}
 	if (config->url.dropped)
 		pyro_log("the query or fragment of the server address is not "
 			 "used");
-	copy(config->address, sizeof(config->address), text);
+	pyro_url_redact(text, config->address, sizeof(config->address));
 	return 0;
 }
 

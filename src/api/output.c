@@ -58,11 +58,12 @@ static int make_push(const struct pyro_session *s, enum pyro_output kind,
 }
 
 /* Into the queue. What that does not take, the uploader has counted. */
-static int push(struct pyro_session *s, struct pyro_buf *packed)
+static int push(struct pyro_session *s, const struct pyro_profile *profile,
+		struct pyro_buf *packed)
 {
 	struct pyro_upload upload = {
 		.body = *packed,
-		.made_ns = pyro_clock_ns(CLOCK_MONOTONIC),
+		.time_ns = profile->time_ns,
 	};
 
 	*packed = (struct pyro_buf){0};
@@ -111,7 +112,7 @@ bool pyro_output_window(struct pyro_session *s, enum pyro_output kind,
 	}
 	pyro_counts.unwritten += err != 0;
 	if (!err && s->uploader)
-		err = push(s, &packed);
+		err = push(s, profile, &packed);
 	pyro_buf_free(&packed);
 	if (err)
 		PYRO_LOG_ONCE("a profile could not be written: %s",

@@ -21,7 +21,8 @@
 
 #define DEBUG_ROOT "/usr/lib/debug"
 #define UPLOAD_TIMEOUT_MS 10000
-#define QUEUE_PROFILES 16
+/* An hour without a server, at four profiles in 15 seconds. */
+#define QUEUE_PROFILES 1024
 #define QUEUE_BYTES ((size_t)16 << 20)
 /* pyroscope_load() may block for 3 ms. */
 #define START_LOCK_NS (2 * PYRO_NS_PER_MS)

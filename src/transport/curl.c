@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-/* curl.c - one POST over HTTPS by libcurl
+/* curl.c - one POST over HTTPS, or through a proxy, by libcurl
  *
  * The library is loaded at the first post (some milliseconds and megabytes that
  * a plain HTTP user does not pay) and never unloaded: its TLS library has left
@@ -9,8 +9,8 @@
  * the program may be waiting to exit, and no transfer must be inside the TLS
  * library when that is torn down.
  *
- * Proxies are off: libcurl would look for them in the environment, which is not
- * safe to read while the program may be changing it. */
+ * Its own look for proxies is off: that reads the environment, which is not safe
+ * while the program may be changing it. */
 #include "transport/http.h"
 
 #include <arpa/inet.h>
@@ -85,19 +85,22 @@ static bool load_locked(bool *fresh)
 	int err = load_functions();
 
 	if (err == -ENOTSUP) {
-		PYRO_LOG_ONCE("https:// needs libcurl, which a static program "
-			      "cannot load: nothing is sent");
+		PYRO_LOG_ONCE(
+			"https:// and proxies need libcurl, which a static "
+			"program cannot load: nothing is sent");
 		return false;
 	}
 	if (err == -ENOENT) {
-		PYRO_LOG_ONCE("https:// needs libcurl.so.4, nothing is sent: "
-			      "install libcurl4 (Debian, Ubuntu) or libcurl "
-			      "(Fedora, Alpine)");
+		PYRO_LOG_ONCE(
+			"https:// and proxies need libcurl.so.4, nothing is "
+			"sent: install libcurl4 (Debian, Ubuntu) or "
+			"libcurl (Fedora, Alpine)");
 		return false;
 	}
 	if (err || curl.global_init(CURL_GLOBAL_ALL) != CURLE_OK) {
-		PYRO_LOG_ONCE("https:// needs libcurl.so.4, and the one here "
-			      "cannot be used: nothing is sent");
+		PYRO_LOG_ONCE(
+			"https:// and proxies need libcurl.so.4, and the one "
+			"here cannot be used: nothing is sent");
 		return false;
 	}
 	curl.usable = true;
@@ -146,14 +149,19 @@ static curl_socket_t on_socket(void *arg, curlsocktype purpose,
 	return fd < 0 ? CURL_SOCKET_BAD : fd;
 }
 
-static void write_url(const struct pyro_http_request *request,
+static const struct pyro_proxy *
+proxy_of(const struct pyro_http_request *request)
+{
+	return request->proxy && *request->proxy->scheme ? request->proxy
+							 : NULL;
+}
+
+static void write_url(const char *scheme, const struct pyro_url *url,
+		      const char *path, const char *path_end,
 		      struct pyro_buf *out)
 {
-	const struct pyro_url *url = request->url;
-
-	pyro_buf_printf(out,
-			url->ipv6 ? "https://[%s]:%u%s%s" : "https://%s:%u%s%s",
-			url->host, url->port, url->path, request->path);
+	pyro_buf_printf(out, url->ipv6 ? "%s://[%s]:%u%s%s" : "%s://%s:%u%s%s",
+			scheme, url->host, url->port, path, path_end);
 	pyro_buf_put(out, "", 1);
 }
 
@@ -179,14 +187,13 @@ static void write_resolved(const struct pyro_url *url,
 	pyro_buf_put(out, "", 1);
 }
 
-/* Append a copy of "name: value"; false for out of memory. */
-static bool add_header(struct curl_slist **list, const char *name,
-		       const char *value)
+/* Append a copy of the line; false for out of memory. */
+static bool add_line(struct curl_slist **list, const char *text, size_t len)
 {
 	struct pyro_buf line = {0};
 	struct curl_slist *longer = NULL;
 
-	pyro_buf_printf(&line, "%s: %s", name, value);
+	pyro_buf_put(&line, text, len);
 	pyro_buf_put(&line, "", 1);
 	if (!line.failed)
 		longer = curl.slist_append(*list, (const char *)line.data);
@@ -196,12 +203,38 @@ static bool add_header(struct curl_slist **list, const char *name,
 	return longer != NULL;
 }
 
+static bool add_header(struct curl_slist **list, const char *name,
+		       const char *value)
+{
+	struct pyro_buf line = {0};
+	bool ok;
+
+	pyro_buf_printf(&line, "%s: %s", name, value);
+	ok = !line.failed && add_line(list, (const char *)line.data, line.len);
+	pyro_buf_free(&line);
+	return ok;
+}
+
+static bool add_headers(struct curl_slist **list, const char *lines)
+{
+	bool ok = true;
+
+	while (ok && lines && *lines) {
+		const char *end = strstr(lines, "\r\n");
+
+		ok = add_line(list, lines, (size_t)(end - lines));
+		lines = end + 2;
+	}
+	return ok;
+}
+
 static int error_of(int code)
 {
 	switch (code) {
 	case CURLE_OPERATION_TIMEDOUT:
 		return -ETIMEDOUT;
 	case CURLE_COULDNT_RESOLVE_HOST:
+	case CURLE_COULDNT_RESOLVE_PROXY:
 		return -EHOSTUNREACH;
 	case CURLE_COULDNT_CONNECT:
 		return -ECONNREFUSED;
@@ -222,6 +255,7 @@ static int error_of(int code)
 /* All that must outlive the transfer. */
 struct options {
 	struct pyro_buf url;
+	struct pyro_buf proxy;
 	struct pyro_buf resolved;
 	struct curl_slist *headers;
 	struct curl_slist *hosts;
@@ -232,34 +266,60 @@ static void options_free(struct options *options)
 	curl.slist_free_all(options->hosts);
 	curl.slist_free_all(options->headers);
 	pyro_buf_free(&options->resolved);
+	pyro_buf_free(&options->proxy);
 	pyro_buf_free(&options->url);
 }
 
 static int options_make(const struct pyro_http_request *request,
 			struct options *options)
 {
+	const struct pyro_url *url = request->url;
+	const struct pyro_proxy *proxy = proxy_of(request);
+	/* Who is talked to: a proxy resolves the server's name itself. */
+	const struct pyro_url *peer = proxy ? &proxy->at : url;
 	struct pyro_addresses addresses;
-	int err = pyro_resolve(request->url, &addresses);
+	int err = pyro_resolve(peer, &addresses);
 	bool ok;
 
 	if (err)
 		return err;
-	write_url(request, &options->url);
-	write_resolved(request->url, &addresses, &options->resolved);
+	write_url(url->https ? "https" : "http", url, url->path, request->path,
+		  &options->url);
+	if (proxy)
+		write_url(proxy->scheme, &proxy->at, "", "", &options->proxy);
+	write_resolved(peer, &addresses, &options->resolved);
 	/* An empty Expect: the body is sent without asking first. */
 	ok = !options->url.failed && !options->resolved.failed &&
+	     !options->proxy.failed &&
 	     add_header(&options->headers, "Content-Type",
 			request->content_type) &&
 	     add_header(&options->headers, "Expect", "");
 	if (ok && request->content_encoding)
 		ok = add_header(&options->headers, "Content-Encoding",
 				request->content_encoding);
+	if (ok)
+		ok = add_headers(&options->headers, request->headers);
 	if (ok && !addresses.numeric) {
 		options->hosts = curl.slist_append(
 			NULL, (const char *)options->resolved.data);
 		ok = options->hosts != NULL;
 	}
 	return ok ? 0 : -ENOMEM;
+}
+
+/* "": none, also when the environment knows one. The server's headers are not
+ * for the proxy. */
+static void set_proxy(CURL *easy, const struct options *options,
+		      const struct pyro_proxy *proxy)
+{
+	curl.easy_setopt(easy, CURLOPT_PROXY,
+			 proxy ? (char *)options->proxy.data : "");
+	curl.easy_setopt(easy, CURLOPT_NOPROXY, "");
+	curl.easy_setopt(easy, CURLOPT_HEADEROPT, (long)CURLHEADER_SEPARATE);
+	if (!proxy || !proxy->at.has_user)
+		return;
+	curl.easy_setopt(easy, CURLOPT_PROXYUSERNAME, proxy->at.user);
+	curl.easy_setopt(easy, CURLOPT_PROXYPASSWORD, proxy->at.password);
 }
 
 /* Not set, because libcurl's default is what is wanted: verify the certificate
@@ -270,7 +330,7 @@ static void set_options(CURL *easy, const struct options *options,
 	const struct pyro_http_request *request = x->request;
 
 	curl.easy_setopt(easy, CURLOPT_URL, (char *)options->url.data);
-	curl.easy_setopt(easy, CURLOPT_PROXY, "");
+	set_proxy(easy, options, proxy_of(request));
 	curl.easy_setopt(easy, CURLOPT_RESOLVE, options->hosts);
 	curl.easy_setopt(easy, CURLOPT_NOSIGNAL, 1L);
 	curl.easy_setopt(easy, CURLOPT_TIMEOUT_MS, timeout_ms);

@@ -4,7 +4,7 @@
  * One deadline over connecting, sending and receiving, and a cancel word that
  * is looked at every 100 ms. The server is listened to while the body is still
  * being sent, because one that refuses (413) answers early and hangs up. No
- * redirects, no proxies, no connection kept: a descriptor that stays open in
+ * redirects, no connection kept: a descriptor that stays open in
  * somebody else's process would have to survive their closing it. */
 #include "transport/http.h"
 
@@ -133,6 +133,8 @@ static void write_head(const struct pyro_http_request *request,
 	if (request->content_encoding)
 		pyro_buf_printf(head, "Content-Encoding: %s\r\n",
 				request->content_encoding);
+	if (request->headers)
+		pyro_buf_puts(head, request->headers);
 	pyro_buf_printf(head,
 			"Content-Length: %zu\r\nConnection: close\r\n\r\n",
 			request->body_len);
@@ -252,7 +254,7 @@ int pyro_http_post(const struct pyro_http_request *request,
 	};
 	struct pyro_addresses addresses;
 
-	if (request->url->https)
+	if (request->url->https || (request->proxy && *request->proxy->scheme))
 		return pyro_curl_post(request, response);
 	*response = (struct pyro_http_response){0};
 

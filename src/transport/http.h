@@ -2,11 +2,13 @@
 /* http.h - one POST over plain HTTP/1.1, and the same over HTTPS by libcurl
  *
  * Plain HTTP is our own because loading libcurl costs a stranger's process
- * 6 ms and 6 MiB; HTTPS is libcurl's (curl.c), loaded when first needed. */
+ * 6 ms and 6 MiB; HTTPS and proxies are libcurl's (curl.c), loaded when first
+ * needed. No redirect is followed: what is sent is secret, and meant for one
+ * server. */
 #ifndef PYRO_TRANSPORT_HTTP_H
 #define PYRO_TRANSPORT_HTTP_H
 
-#include "transport/url.h"
+#include "transport/proxy.h"
 
 struct pyro_http_request {
 	const struct pyro_url *url;
@@ -14,6 +16,10 @@ struct pyro_http_request {
 	const char *content_type;
 	const char *content_encoding; /* NULL: none */
 	const char *user_agent;
+	/* More of them, each with its line end (struct pyro_headers); NULL:
+	 * none. */
+	const char *headers;
+	const struct pyro_proxy *proxy; /* NULL, or no scheme in it: none */
 	const unsigned char *body;
 	size_t body_len;
 	uint32_t timeout_ms; /* whole exchange */
@@ -32,11 +38,11 @@ struct pyro_http_response {
 	char message[256];
 };
 
-/* One try, over HTTPS (pyro_curl_post) when the URL says so. 0 when a response
+/* One try, by libcurl (pyro_curl_post) for HTTPS and proxies. 0 when a response
  * was read (any status), else -errno: -EPROTO for what is not HTTP, -ETIMEDOUT,
  * -ECANCELED, -EHOSTUNREACH for a name that does not resolve, -EKEYREJECTED for
- * a certificate that is not trusted, -ENOTSUP when HTTPS is asked and libcurl
- * cannot be loaded. A body that is cut short is no error. The deadline does not
+ * a certificate that is not trusted, -ENOTSUP when libcurl is needed and cannot
+ * be loaded. A body that is cut short is no error. The deadline does not
  * bound the libc's resolver. */
 int pyro_http_post(const struct pyro_http_request *request,
 		   struct pyro_http_response *response);

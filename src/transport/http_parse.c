@@ -45,6 +45,54 @@ static bool parse_number(const char *s, uint64_t *value)
 	return *s == '\0';
 }
 
+/* Two or four digits at *at, or -1. */
+static int read_digits(const char *at, int count)
+{
+	int value = 0;
+
+	for (int i = 0; i < count; i++) {
+		if (!is_digit(at[i]))
+			return -1;
+		value = value * 10 + (at[i] - '0');
+	}
+	return value;
+}
+
+/* Days from 1970-01-01 to a date from then on; month counts from 0. */
+static int64_t days_until(int year, int month, int day)
+{
+	static const int before[] = {0,   31,  59,  90,  120, 151,
+				     181, 212, 243, 273, 304, 334};
+	int past = year - (month < 2); /* leap days until then */
+
+	return (year - 1970) * INT64_C(365) + (past - 1968) / 4 -
+	       (past - 1900) / 100 + (past - 1600) / 400 + before[month] + day -
+	       1;
+}
+
+/* "Sun, 06 Nov 1994 08:49:37 GMT", the form that servers must send, in seconds
+ * since 1970; 0 for anything else. */
+static int64_t parse_date(const char *s)
+{
+	static const char months[] = "JanFebMarAprMayJunJulAugSepOctNovDec";
+	char month[4] = "";
+
+	if (strlen(s) != 29 || s[7] != ' ' || strcmp(s + 25, " GMT") != 0)
+		return 0;
+	memcpy(month, s + 8, 3);
+
+	const char *found = strstr(months, month);
+	int day = read_digits(s + 5, 2), year = read_digits(s + 12, 4);
+	int hour = read_digits(s + 17, 2), minute = read_digits(s + 20, 2);
+	int second = read_digits(s + 23, 2);
+
+	if (!found || (found - months) % 3 || day < 1 || day > 31 ||
+	    year < 1970 || hour < 0 || minute < 0 || second < 0)
+		return 0;
+	return days_until(year, (int)(found - months) / 3, day) * 86400 +
+	       hour * 3600 + minute * 60 + second;
+}
+
 static bool parse_chunk_size(const char *s, uint64_t *size)
 {
 	const char *start = s;
@@ -98,11 +146,25 @@ static void on_header(struct pyro_http_parser *parser)
 			value_len >= 7 &&
 			strcasecmp(value + value_len - 7, "chunked") == 0;
 	} else if ((value = header_value(line, "retry-after"))) {
-		/* The other form, a date, needs a clock that agrees. */
 		if (parse_number(value, &number))
 			parser->response.retry_after_s =
 				(uint32_t)pyro_min(number, UINT32_MAX);
+		else
+			parser->retry_after_s = parse_date(value);
+	} else if ((value = header_value(line, "date"))) {
+		parser->date_s = parse_date(value);
 	}
+}
+
+/* A date means a wait only with the server's own idea of the present: the clock
+ * here may be another one. */
+static void take_retry_date(struct pyro_http_parser *parser)
+{
+	int64_t wait = parser->retry_after_s - parser->date_s;
+
+	if (parser->retry_after_s && parser->date_s && wait > 0)
+		parser->response.retry_after_s =
+			(uint32_t)pyro_min((uint64_t)wait, UINT32_MAX);
 }
 
 static void on_head_end(struct pyro_http_parser *parser)
@@ -113,9 +175,11 @@ static void on_head_end(struct pyro_http_parser *parser)
 		parser->response = (struct pyro_http_response){0};
 		parser->has_length = false;
 		parser->chunked = false;
+		parser->date_s = parser->retry_after_s = 0;
 		parser->state = PYRO_HTTP_STATUS_LINE;
 		return;
 	}
+	take_retry_date(parser);
 	parser->head_done = true;
 	if (status == 204 || status == 304) {
 		parser->state = PYRO_HTTP_DONE;

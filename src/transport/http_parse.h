@@ -30,6 +30,9 @@ struct pyro_http_parser {
 	bool chunked;
 	bool has_length;
 	uint64_t length; /* bytes left of the body or of the chunk */
+	/* Seconds since 1970; 0: not given. */
+	int64_t date_s;        /* of the answer, by the server's clock */
+	int64_t retry_after_s; /* a date, which that clock will show */
 	size_t head_len;
 	size_t body_len;
 	size_t message_len;

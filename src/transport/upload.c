@@ -19,8 +19,8 @@
 #include "transport/http.h"
 
 #define PUSH_PATH "/push.v1.PusherService/Push"
-#define TRIES_MAX 10
-#define AGE_MAX_NS (55 * 60 * PYRO_NS_PER_SEC)
+#define REFUSALS_MAX 10
+#define AGE_MAX_NS ((int64_t)(55 * 60 * PYRO_NS_PER_SEC))
 #define BACKOFF_MIN_NS (500 * PYRO_NS_PER_MS)
 #define BACKOFF_MAX_NS (60 * PYRO_NS_PER_SEC)
 #define RETRY_AFTER_MAX_S 300
@@ -29,8 +29,8 @@
 
 struct entry {
 	struct pyro_upload upload;
-	uint64_t seq; /* rises with each push */
-	unsigned tries;
+	uint64_t seq;      /* rises with each push */
+	unsigned refusals; /* that can pass, but have not yet */
 };
 
 /* A line for the log, written when the lock is free again: descriptor 2 may be
@@ -46,6 +46,7 @@ struct pyro_uploader {
 	struct pyro_uploader_config config;
 	size_t cap; /* of the ring: queue_max and the one on the wire */
 	char ca_file[1024];
+	struct pyro_proxy proxy;
 
 	struct pyro_mutex lock;
 	/* Guarded by lock. */
@@ -90,6 +91,17 @@ static struct entry *entry_at(struct pyro_uploader *u, size_t i)
 	return &u->ring[(u->head + i) % u->cap];
 }
 
+static void use_address_user(struct pyro_uploader_config *config)
+{
+	const char *wrong = pyro_headers_basic(
+		&config->headers, config->url.user, config->url.password);
+
+	if (wrong)
+		pyro_log("the user name in the server's address is not used: "
+			 "%s",
+			 wrong);
+}
+
 struct pyro_uploader *
 pyro_uploader_new(const struct pyro_uploader_config *config)
 {
@@ -109,12 +121,16 @@ pyro_uploader_new(const struct pyro_uploader_config *config)
 	u->cap = cap;
 	u->lock.rank = PYRO_RANK_QUEUE;
 
+	if (u->config.url.has_user)
+		use_address_user(&u->config);
+
 	/* Here and not when it is needed: the uploader thread must not read the
 	 * environment, which the program may be changing. */
 	const char *ca_file = secure_getenv("SSL_CERT_FILE");
 
 	if (ca_file && strlen(ca_file) < sizeof(u->ca_file))
 		memcpy(u->ca_file, ca_file, strlen(ca_file));
+	pyro_proxy_find(&u->config.url, &u->proxy);
 	return u;
 }
 
@@ -156,10 +172,12 @@ static void destroy(struct pyro_uploader *u)
 	pyro_pages_free(u, u->mapped);
 }
 
-static void drop_old(struct pyro_uploader *u, uint64_t now)
+static void drop_old(struct pyro_uploader *u)
 {
+	int64_t now = (int64_t)pyro_clock_ns(CLOCK_REALTIME);
+
 	while (u->len > 0 &&
-	       now > entry_at(u, 0)->upload.made_ns + AGE_MAX_NS) {
+	       entry_at(u, 0)->upload.time_ns < now - AGE_MAX_NS) {
 		remove_entry(u, 0);
 		u->config.stats->dropped_old++;
 	}
@@ -227,22 +245,20 @@ static void note_refused(struct pyro_uploader *u,
 	u->told_status[status / 32] |= bit;
 	note->what = "profiles are refused by";
 	snprintf(note->detail, sizeof(note->detail), "HTTP %u %s", status,
-		 response->message);
+		 status / 100 == 3 ? "leads elsewhere, where nothing is sent: "
+				     "give the address that it leads to"
+				   : response->message);
+}
+
+/* May it be this profile that the server cannot take, and not the server? */
+static bool is_refusal(int status)
+{
+	return status == 408 || status == 429 || status == 500;
 }
 
 static bool can_pass(int status)
 {
-	switch (status) {
-	case 408:
-	case 429:
-	case 500:
-	case 502:
-	case 503:
-	case 504:
-		return true;
-	default:
-		return false;
-	}
+	return is_refusal(status) || (status >= 502 && status <= 504);
 }
 
 static uint64_t backoff_ns(unsigned failures, uint32_t retry_after_s)
@@ -266,7 +282,8 @@ static void settle_failure(struct pyro_uploader *u, int err,
 	u->failures++;
 	u->next_try_ns = now + backoff_ns(u->failures, response->retry_after_s);
 	note_failure(u, err, response, now, note);
-	if (entry_at(u, 0)->tries >= TRIES_MAX) {
+	if (!err && is_refusal(response->status) &&
+	    ++entry_at(u, 0)->refusals >= REFUSALS_MAX) {
 		remove_entry(u, 0);
 		u->config.stats->dropped_refused++;
 	}
@@ -300,7 +317,6 @@ static void settle(struct pyro_uploader *u, int err,
 	u->on_wire = false;
 	if (err == -ECANCELED)
 		return;
-	entry_at(u, 0)->tries++;
 	u->config.stats->last_status = err ? err : response->status;
 	if (!sent)
 		u->config.stats->failed_tries++;
@@ -323,6 +339,8 @@ static void try_head(struct pyro_uploader *u)
 		.content_type = "application/proto",
 		.content_encoding = "gzip",
 		.user_agent = u->config.user_agent,
+		.headers = u->config.headers.text,
+		.proxy = &u->proxy,
 		.body = body->data,
 		.body_len = body->len,
 		.timeout_ms = u->config.timeout_ms,
@@ -352,7 +370,7 @@ static void run(void *arg)
 	while (!u->stop) {
 		uint64_t now = pyro_clock_ns(CLOCK_MONOTONIC);
 
-		drop_old(u, now);
+		drop_old(u);
 		if (u->len > 0 && now >= u->next_try_ns) {
 			try_head(u);
 			continue;

@@ -5,18 +5,23 @@
  * and read errors, 408, 429, 500, 502, 503, 504) with jittered backoff and
  * Retry-After, drops and counts what cannot; bytes are never changed between
  * tries, so the server can tell a repeat. When the queue is full the oldest
- * goes. Nothing older than 55 minutes is sent. */
+ * goes. A profile that a server which works refuses (408, 429, 500) is given up
+ * after ten tries; that there is none to be had is not the profile's fault, and
+ * only the bounds of the queue and the profile's age end that. */
 #ifndef PYRO_TRANSPORT_UPLOAD_H
 #define PYRO_TRANSPORT_UPLOAD_H
 
 #include <stdatomic.h>
 
 #include "base/buf.h"
+#include "transport/headers.h"
 #include "transport/url.h"
 
 struct pyro_upload {
 	struct pyro_buf body; /* the push message, already gzipped */
-	uint64_t made_ns;     /* CLOCK_MONOTONIC */
+	/* The profile's own time (CLOCK_REALTIME), by which the server refuses
+	 * what is more than an hour old: after 55 minutes it is not sent. */
+	int64_t time_ns;
 };
 
 /* Counted from 0 on, by all uploaders that share it. */
@@ -34,8 +39,9 @@ struct pyro_upload_stats {
 struct pyro_uploader_config {
 	struct pyro_url url;    /* of the server, path is the base path */
 	const char *user_agent; /* borrowed for the process's life */
-	uint32_t timeout_ms;    /* of one try, connect to last byte */
-	size_t queue_max;       /* profiles */
+	struct pyro_headers headers;
+	uint32_t timeout_ms; /* of one try, connect to last byte */
+	size_t queue_max;    /* profiles */
 	size_t queue_bytes_max;
 	/* Borrowed for the process's life: a thread that was given up counts,
 	 * too. */

@@ -7,6 +7,7 @@
 
 #include <arpa/inet.h>
 #include <errno.h>
+#include <stdio.h>
 #include <string.h>
 #include <strings.h>
 
@@ -89,15 +90,70 @@ static const char *parse_host(const char *at, const char *end,
 	return is_name_or_ipv4(url->host) ? NULL : "the host is not valid";
 }
 
+static int hex_digit(char c)
+{
+	char lower = (char)(c | 0x20);
+
+	if (is_digit(c))
+		return c - '0';
+	return lower >= 'a' && lower <= 'f' ? lower - 'a' + 10 : -1;
+}
+
+/* Undo the percent encoding; false for what is none, for a control character
+ * and for what is too long. */
+static bool decode(const char *at, const char *end, char *to, size_t max)
+{
+	for (size_t len = 0; at < end; len++) {
+		int c = (unsigned char)*at++;
+
+		if (c == '%') {
+			if (end - at < 2 || hex_digit(at[0]) < 0 ||
+			    hex_digit(at[1]) < 0)
+				return false;
+			c = hex_digit(at[0]) << 4 | hex_digit(at[1]);
+			at += 2;
+		}
+		if (len == max || c < ' ' || c == 127)
+			return false;
+		to[len] = (char)c;
+	}
+	return true;
+}
+
+static const char *parse_user(const char *at, const char *end,
+			      struct pyro_url *url)
+{
+	const char *colon = memchr(at, ':', (size_t)(end - at));
+	const char *user_end = colon ? colon : end;
+
+	if (at == end)
+		return "there is nothing before the @";
+	if (!decode(at, user_end, url->user, PYRO_URL_USER_MAX))
+		return "the user name is not valid";
+	if (colon &&
+	    !decode(colon + 1, end, url->password, PYRO_URL_PASSWORD_MAX))
+		return "the password is not valid";
+	url->has_user = true;
+	return NULL;
+}
+
 static const char *parse_authority(const char *at, const char *end,
 				   struct pyro_url *url)
 {
-	size_t len = (size_t)(end - at);
+	const char *user_end = memrchr(at, '@', (size_t)(end - at));
 	const char *host_end;
 	const char *rest; /* behind the host: "" or ":port" */
 
-	if (memchr(at, '@', len))
-		return "user names and passwords are not accepted in it";
+	if (user_end) {
+		const char *wrong = parse_user(at, user_end, url);
+
+		if (wrong)
+			return wrong;
+		at = user_end + 1;
+	}
+
+	size_t len = (size_t)(end - at);
+
 	url->ipv6 = len > 0 && *at == '[';
 	if (url->ipv6) {
 		at++;
@@ -118,6 +174,7 @@ static const char *parse_authority(const char *at, const char *end,
 		return wrong;
 	if (*rest != ':')
 		return "only a port may follow the bracket";
+	url->has_port = true;
 	return parse_port(rest + 1, end, &url->port);
 }
 
@@ -178,4 +235,16 @@ int pyro_url_parse(const char *text, struct pyro_url *url, const char **why)
 	memset(url, 0, sizeof(*url));
 	*why = parse(at, end, url);
 	return *why ? -EINVAL : 0;
+}
+
+void pyro_url_redact(const char *text, char *to, size_t cap)
+{
+	const char *hidden = strrchr(text, '@');
+	const char *scheme = strstr(text, "://");
+	size_t shown = 0;
+
+	if (hidden && scheme && scheme < hidden)
+		shown = (size_t)(scheme + 3 - text);
+	snprintf(to, cap, "%.*s%s%s", (int)shown, text, hidden ? "***" : "",
+		 hidden ? hidden : text);
 }

@@ -1,0 +1,34 @@
+// SPDX-License-Identifier: Apache-2.0
+/* headers.h - headers that the user wants in each request: who sends, for whom
+ *
+ * What they hold is secret: it stands in no log line, and the functions say
+ * what is wrong without showing it. */
+#ifndef PYRO_TRANSPORT_HEADERS_H
+#define PYRO_TRANSPORT_HEADERS_H
+
+#include "base/util.h"
+
+#define PYRO_HEADERS_MAX ((size_t)8 << 10)
+
+/* Zero-initialised is none. */
+struct pyro_headers {
+	size_t len;
+	char text[PYRO_HEADERS_MAX]; /* "Name: value\r\n" ..., NUL-terminated */
+};
+
+/* Each adds one header, pyro_headers_json all of an object of strings. They
+ * return NULL, or in a few words what is wrong; then nothing was added (by
+ * pyro_headers_json: nothing from there on). Line ends and other control
+ * characters are refused, as is a second header of one name, or one of those
+ * that make the request (Host, Content-Length ...). */
+const char *pyro_headers_add(struct pyro_headers *headers, const char *name,
+			     const char *value);
+const char *pyro_headers_basic(struct pyro_headers *headers, const char *user,
+			       const char *password);
+const char *pyro_headers_bearer(struct pyro_headers *headers,
+				const char *token);
+const char *pyro_headers_tenant(struct pyro_headers *headers,
+				const char *tenant);
+const char *pyro_headers_json(struct pyro_headers *headers, const char *json);
+
+#endif
