@@ -27,6 +27,9 @@ pyro_command_fn pyro_record_main;
 pyro_command_fn pyro_top_main;
 pyro_command_fn pyro_view_main;
 
+/* Print the reference of all settings. */
+void pyro_settings_page(void);
+
 /* One line on stderr. Control characters in what is printed become '?': names
  * of files and functions are the program's, the terminal is the user's. */
 void pyro_say(const char *fmt, ...) PYRO_PRINTF(1, 2);

@@ -11,24 +11,37 @@
 
 #include "transport/url.h"
 
+/* The library's own log is kept nowhere. */
+static void tell_settings(const struct pyro_launch *launch)
+{
+	struct pyro_settings settings = {.quiet = false};
+	struct pyro_setting_value value;
+
+	pyro_settings_read(&settings);
+	pyro_settings_tell_unknown(&settings);
+	for (int i = 0; i < PYRO_SETTINGS; i++)
+		if (!launch->given[i])
+			pyro_settings_written(&settings,
+					      (enum pyro_setting_id)i, &value);
+}
+
 /* NULL, or why the program cannot be profiled. */
 static const char *prepare(const struct pyro_launch *launch,
 			   const struct pyro_target *target)
 {
 	static char why_bad[128];
-	const char *server = launch->server;
+	const char *server = launch->given[PYRO_SET_SERVER_ADDRESS];
 	const char *why = "";
 	struct pyro_url url;
 
 	if (target->why_not)
 		return target->why_not;
-	if (!server)
-		server = getenv("PYROSCOPE_SERVER_ADDRESS");
-	if (pyro_url_parse(server, &url, &why) < 0) {
+	if (server && pyro_url_parse(server, &url, &why) < 0) {
 		snprintf(why_bad, sizeof(why_bad), "bad server address: %s",
 			 why);
 		return why_bad;
 	}
+	tell_settings(launch);
 	return pyro_launch_environment(launch, NULL);
 }
 

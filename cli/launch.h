@@ -6,25 +6,19 @@
 
 #include "cli/cli.h"
 #include "cli/target.h"
+#include "settings/settings.h"
 
-/* Borrowed from argv; NULL where not given. */
 struct pyro_launch {
-	const char *server;   /* exec */
-	const char *output;   /* record */
-	const char *rate;     /* checked: 1 to 1000 */
-	const char *symbols;  /* checked: names, lines or server */
-	const char *demangle; /* checked: simplified, full or none */
-	const char *name;     /* checked: 1 to 255 bytes */
-	const char *log_file;
-	const char *types_text; /* checked: a list of types */
-	unsigned int types;     /* the same as bits; record: never 0 */
-	const char *interval_text;
-	uint32_t heap_interval; /* the same in bytes; 0: not given */
-	bool leaks;             /* record */
-	int64_t leaks_age;      /* seconds; -1: not given */
-	bool no_children;
-	bool quiet;  /* record */
-	char **argv; /* the program and its arguments, never empty */
+	/* Options that are settings, as texts of argv, checked but for the
+	 * server's address. NULL: not given. */
+	const char *given[PYRO_SETTINGS];
+	const char *output; /* record */
+	uint32_t types;     /* record: PYRO_TYPE_, never 0 */
+	uint32_t rate;      /* record: samples a second */
+	bool leaks;         /* record */
+	int64_t leaks_age;  /* seconds; -1: not given */
+	bool quiet;         /* record */
+	char **argv;        /* the program and its arguments, never empty */
 };
 
 /* Parse the options of `record` (else of `exec`) up to the program's name.

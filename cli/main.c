@@ -23,13 +23,15 @@ static const char help[] =
 	"                               to Pyroscope at http://127.0.0.1:4040\n"
 	"  pyro version                 print the version\n"
 	"\n"
-	"pyro VERB --help tells more of each.\n";
+	"pyro VERB --help tells more of each, pyro help settings all "
+	"settings.\n";
 
 static int show_help(int argc, char **argv)
 {
-	(void)argc;
-	(void)argv;
-	fputs(help, stdout);
+	if (argc > 1 && strcmp(argv[1], "settings") == 0)
+		pyro_settings_page();
+	else
+		fputs(help, stdout);
 	return PYRO_EXIT_OK;
 }
 

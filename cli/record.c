@@ -18,7 +18,6 @@
 #include "base/os.h"
 #include "cli/types.h"
 
-#define RATE_DEFAULT 100
 #define LEAK_AGE_S 8
 
 /* What windows say in words is kept, and once. */
@@ -87,15 +86,11 @@ static bool is_wanted(const struct pyro_recording *rec, int kind)
 }
 
 /* Windows bring the interval that the heap was sampled with. */
-static void set_types(struct pyro_profile *profile, int kind, uint32_t types)
+static void set_types(struct pyro_profile *profile, int kind, uint32_t types,
+		      uint32_t rate)
 {
-	const char *rate = getenv("PYROSCOPE_SAMPLE_RATE");
-	long hz = rate ? strtol(rate, NULL, 10) : RATE_DEFAULT;
-
 	if (kind == PYRO_DROP_CPU)
-		pyro_profile_set_cpu(profile,
-				     (int64_t)PYRO_NS_PER_SEC /
-					     (hz > 0 ? hz : RATE_DEFAULT));
+		pyro_profile_set_cpu(profile, (int64_t)PYRO_NS_PER_SEC / rate);
 	else if (kind == PYRO_DROP_HEAP)
 		pyro_profile_set_heap(profile, types, 1);
 	else
@@ -112,7 +107,8 @@ static int begin_profiles(struct pyro_recording *rec)
 		if (!rec->of[i].profile)
 			return -ENOMEM;
 		set_types(rec->of[i].profile, i,
-			  rec->launch.types & pyro_drop_types(i));
+			  rec->launch.types & pyro_drop_types(i),
+			  rec->launch.rate);
 	}
 	return 0;
 }

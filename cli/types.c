@@ -6,49 +6,25 @@
 
 #include "cli/cli.h"
 #include "cli/report.h"
+#include "settings/settings.h"
 
-static const struct {
-	const char *name;
-	unsigned int bits;
-} types[] = {
-	{"cpu", PYRO_TYPE_CPU},
-	{"heap", PYRO_TYPE_HEAP},
-	{"alloc_objects", PYRO_TYPE_ALLOC_OBJECTS},
-	{"alloc_space", PYRO_TYPE_ALLOC_SPACE},
-	{"inuse_objects", PYRO_TYPE_INUSE_OBJECTS},
-	{"inuse_space", PYRO_TYPE_INUSE_SPACE},
-	{"mutex", PYRO_TYPE_MUTEX},
-	{"mutex_count", PYRO_TYPE_MUTEX_COUNT},
-	{"mutex_duration", PYRO_TYPE_MUTEX_DURATION},
-	{"block", PYRO_TYPE_BLOCK},
-	{"block_count", PYRO_TYPE_BLOCK_COUNT},
-	{"block_duration", PYRO_TYPE_BLOCK_DURATION},
-};
-
-static unsigned int bits_of(const char *name, size_t len)
+static uint32_t bits_of(const char *name)
 {
-	for (size_t i = 0; i < PYRO_COUNT_OF(types); i++)
-		if (strlen(types[i].name) == len &&
-		    memcmp(types[i].name, name, len) == 0)
-			return types[i].bits;
-	return 0;
+	return pyro_setting_word(pyro_setting[PYRO_SET_PROFILE_TYPES].words,
+				 name, strlen(name));
 }
 
-unsigned int pyro_types_parse(const char *list)
+uint32_t pyro_types_parse(const char *list)
 {
-	unsigned int all = 0;
+	const struct pyro_setting *types =
+		&pyro_setting[PYRO_SET_PROFILE_TYPES];
+	uint32_t bits;
+	const char *why;
 
-	for (;;) {
-		size_t len = strcspn(list, ",");
-		unsigned int bits = bits_of(list, len);
-
-		if (!bits)
-			return 0;
-		all |= bits;
-		if (!list[len])
-			return all;
-		list += len + 1;
-	}
+	return pyro_setting_parse(types, types->kind, list, &bits, &why) ==
+			       PYRO_SETTING_GOOD
+		       ? bits
+		       : 0;
 }
 
 static const char *name_of(const struct pyro_profile *profile, size_t type)
@@ -101,9 +77,7 @@ bool pyro_type_choose(const struct pyro_profile *profile, const char *verb,
 
 bool pyro_type_is_heap(const struct pyro_profile *profile, size_t type)
 {
-	return (bits_of(name_of(profile, type),
-			strlen(name_of(profile, type))) &
-		PYRO_TYPE_HEAP) != 0;
+	return (bits_of(name_of(profile, type)) & PYRO_TYPE_HEAP) != 0;
 }
 
 bool pyro_type_is_inuse(const struct pyro_profile *profile, size_t type)

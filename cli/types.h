@@ -6,14 +6,8 @@
 #include "profile/profile.h"
 #include "profile/types.h"
 
-/* For messages and help. */
-#define PYRO_TYPES_TEXT                                                       \
-	"cpu, heap, alloc_objects, alloc_space, inuse_objects, inuse_space, " \
-	"mutex, mutex_count, mutex_duration, block, block_count, "            \
-	"block_duration"
-
 /* The bits (profile/types.h) of a list such as "cpu,heap"; 0 if a name in it is none. */
-unsigned int pyro_types_parse(const char *list);
+uint32_t pyro_types_parse(const char *list);
 
 #define PYRO_TYPE_NONE SIZE_MAX
 

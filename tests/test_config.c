@@ -9,34 +9,13 @@
 #include <sys/stat.h>
 
 #include "api/config.c"
-#include "api/setting.c"
 
 static char log_path[] = "/tmp/test_config.XXXXXX";
-
-static const char *const variables[] = {
-	"PYROSCOPE_ADHOC_SERVER_ADDRESS",
-	"PYROSCOPE_SERVER_ADDRESS",
-	"PYROSCOPE_APPLICATION_NAME",
-	"OTEL_SERVICE_NAME",
-	"APP_NAME",
-	"PYROSCOPE_SAMPLE_RATE",
-	"PYROSCOPE_UPLOAD_INTERVAL",
-	"PYROSCOPE_SYMBOLS",
-	"PYROSCOPE_DEMANGLE",
-	"PYROSCOPE_LINES_CPU_PERMILLE",
-	"PYROSCOPE_LINES_MEMORY_MIB",
-	"PYROSCOPE_PROFILE_TYPES",
-	"PYROSCOPE_HEAP_SAMPLING_INTERVAL_BYTES",
-	"PYROSCOPE_HEAP_AGES",
-	"PYROSCOPE_OUTPUT_DIR",
-	"HOSTNAME",
-};
 
 static int set_up(void **state)
 {
 	(void)state;
-	for (size_t i = 0; i < PYRO_COUNT_OF(variables); i++)
-		unsetenv(variables[i]);
+	clearenv();
 	pyro_config_set_app_name(NULL);
 	return truncate(log_path, 0);
 }
@@ -71,7 +50,7 @@ static void load(const struct pyroscope_config *given, int err, int lines)
 	const char *line;
 
 	memset(&config, 0x5a, sizeof(config));
-	assert_int_equal(pyro_config_load(&config, given), err);
+	assert_int_equal(pyro_config_load(&config, given, false), err);
 
 	int count = logged(&line);
 
@@ -132,10 +111,11 @@ static void test_address_order(void **state)
 	load(&code, -EINVAL, 1);
 	setenv("PYROSCOPE_ADHOC_SERVER_ADDRESS", "bad", 1);
 	code.server_address = "http://code:2";
-	load(&code, -EINVAL, 1);
+	load(&code, 0, 1);
+	assert_string_equal(config.url.host, "code");
 }
 
-/* A bad address is one line, wherever it comes from. */
+/* A bad address is one line; in code it is an error, too. */
 static void test_bad_addresses(void **state)
 {
 	static const char *const bad[] = {
@@ -163,12 +143,39 @@ static void test_bad_addresses(void **state)
 
 		code.server_address = text;
 		memset(&config, 0, sizeof(config));
-		assert_int_equal(pyro_config_load(&config, &code), -EINVAL);
+		assert_int_equal(pyro_config_load(&config, &code, false),
+				 -EINVAL);
 		assert_int_equal(logged(NULL), 1);
 		setenv("PYROSCOPE_SERVER_ADDRESS", text, 1);
-		load(NULL, -EINVAL, 1);
+		load(NULL, 0, 1);
+		assert_string_equal(config.url.host, "127.0.0.1");
 		unsetenv("PYROSCOPE_SERVER_ADDRESS");
 	}
+}
+
+/* What may be a password is nowhere to be read. */
+static void test_secrets(void **state)
+{
+	struct pyroscope_config code = PYROSCOPE_CONFIG_INIT;
+	const char *const secret = "http://me:hush@host:99999";
+	const char *line;
+
+	(void)state;
+	setenv("PYROSCOPE_SERVER_ADDRESS", secret, 1);
+	assert_int_equal(pyro_config_load(&config, NULL, false), 0);
+	assert_int_equal(logged(&line), 1);
+	assert_null(strstr(line, "hush"));
+	code.server_address = secret;
+	assert_int_equal(pyro_config_load(&config, &code, false), -EINVAL);
+	assert_int_equal(logged(&line), 1);
+	assert_null(strstr(line, "hush"));
+	assert_int_equal(pyroscope_config_set(&code, "server_address", secret),
+			 -EINVAL);
+	assert_int_equal(logged(&line), 1);
+	assert_null(strstr(line, "hush"));
+	code.server_address = "http://me:hush@host";
+	load(&code, 0, 0);
+	assert_null(strstr(config.address, "hush"));
 }
 
 static void test_good_addresses(void **state)
@@ -249,6 +256,9 @@ static void test_name_lengths(void **state)
 	setenv("APP_NAME", name, 1);
 	load(&code, 0, 0);
 	assert_int_equal(strlen(config.application_name), 255);
+	setenv("PYROSCOPE_APPLICATION_NAME", name, 1);
+	load(&code, 0, 1);
+	unsetenv("PYROSCOPE_APPLICATION_NAME");
 	setenv("HOSTNAME", name, 1);
 	load(&code, 0, 0);
 	assert_int_equal(strlen(config.hostname), 255);
@@ -685,6 +695,213 @@ static void test_output_dir(void **state)
 	assert_string_equal(config.output_dir, "/some/where");
 }
 
+/* Every row can be found by its name in all spellings, and its default is a good
+ * value. */
+static void test_table(void **state)
+{
+	const struct pyro_setting_alias *alias;
+
+	(void)state;
+	for (int i = 0; i < PYRO_SETTINGS; i++) {
+		const struct pyro_setting *s = &pyro_setting[i];
+		char variable[80];
+		uint32_t number;
+		const char *why;
+
+		snprintf(variable, sizeof(variable), "PYROSCOPE_%s", s->name);
+		for (char *c = variable; *c; c++)
+			*c = *c == '_' ? '.' : *c;
+		assert_int_equal(
+			pyro_setting_find(s->name, strlen(s->name), &alias), i);
+		assert_null(alias);
+		assert_int_equal(
+			pyro_setting_find(variable, strlen(variable), &alias),
+			i);
+		if (s->fallback)
+			assert_int_equal(pyro_setting_parse(s, s->kind,
+							    s->fallback,
+							    &number, &why),
+					 PYRO_SETTING_GOOD);
+		assert_true(s->help || (s->flags & PYRO_SETTING_INTERNAL));
+		assert_true(!s->option == !s->argument);
+	}
+	for (alias = pyro_setting_aliases; alias->name; alias++) {
+		const struct pyro_setting_alias *found;
+
+		assert_int_equal(pyro_setting_find(alias->name,
+						   strlen(alias->name), &found),
+				 alias->id);
+		assert_ptr_equal(found, alias);
+	}
+	assert_int_equal(pyro_setting_find("", 0, &alias), PYRO_SETTINGS);
+	assert_int_equal(pyro_setting_find("sample_rates", 12, &alias),
+			 PYRO_SETTINGS);
+}
+
+static void test_other_names(void **state)
+{
+	static const struct {
+		const char *variable, *text;
+		const uint32_t *is;
+		uint32_t want;
+		int lines;
+	} cases[] = {
+		{"PYROSCOPE_FLUSH_INTERVAL_MS", "60000",
+		 &config.upload_interval_ms, 60000, 0},
+		{"PYROSCOPE_FLUSH_INTERVAL_MS", "60s",
+		 &config.upload_interval_ms, 15000, 1},
+		{"PYROSCOPE_PROFILING_INTERVAL", "20ms", &config.sample_rate,
+		 50, 0},
+		{"PYROSCOPE_PROFILING_INTERVAL", "1s", &config.sample_rate, 1,
+		 0},
+		{"PYROSCOPE_PROFILING_INTERVAL", "2s", &config.sample_rate, 100,
+		 1},
+		{"PYROSCOPE_PROFILING_INTERVAL", "0", &config.sample_rate, 100,
+		 1},
+		{"PYROSCOPE_PROFILING_INTERVAL", "20", &config.sample_rate, 100,
+		 1},
+		{"PYROSCOPE_HEAP_INTERVAL", "1m", &config.heap_interval,
+		 1 << 20, 0},
+		{"PYROSCOPE_PROFILER_ALLOC", "64K", &config.heap_interval,
+		 1 << 16, 0},
+		{"PYROSCOPE_PROFILING_CPU_ENABLED", "0", &config.types,
+		 PYRO_TYPE_HEAP, 0},
+		{"PYROSCOPE_PROFILING_CPU_ENABLED", "true", &config.types, 31,
+		 0},
+		{"PYROSCOPE_PROFILING_CPU_ENABLED", "maybe", &config.types, 31,
+		 1},
+		{"PYROSCOPE_PROFILING_HEAP_ENABLED", "No", &config.types,
+		 PYRO_TYPE_CPU | PYRO_TYPE_ALLOC, 0},
+		{"PYROSCOPE_PROFILING_ALLOCATION_ENABLED", "off", &config.types,
+		 PYRO_TYPE_CPU | PYRO_TYPE_INUSE, 0},
+		{"PYROSCOPE_PROFILING_CONTENTION_ENABLED", "1", &config.types,
+		 31 | PYRO_TYPE_MUTEX | PYRO_TYPE_BLOCK, 0},
+		{"PYROSCOPE_PROFILER_LOCK", "10ms", &config.types,
+		 31 | PYRO_TYPE_MUTEX | PYRO_TYPE_BLOCK, 0},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < PYRO_COUNT_OF(cases); i++) {
+		setenv(cases[i].variable, cases[i].text, 1);
+		load(NULL, 0, cases[i].lines);
+		unsetenv(cases[i].variable);
+		if (*cases[i].is != cases[i].want)
+			fail_msg("%s=%s: %u", cases[i].variable, cases[i].text,
+				 *cases[i].is);
+	}
+	/* The table's own name first; a list is not switched. */
+	setenv("PYROSCOPE_PROFILING_INTERVAL", "20ms", 1);
+	setenv("PYROSCOPE_SAMPLE_RATE", "99", 1);
+	setenv("PYROSCOPE_PROFILE_TYPES", "cpu", 1);
+	setenv("PYROSCOPE_PROFILING_CPU_ENABLED", "0", 1);
+	load(NULL, 0, 0);
+	assert_int_equal(config.sample_rate, 99);
+	assert_int_equal(config.types, PYRO_TYPE_CPU);
+}
+
+static void test_unknown(void **state)
+{
+	const char *line;
+	char name[200];
+
+	(void)state;
+	setenv("PYROSCOPE_GC_BEFORE_DUMP", "1", 1);
+	setenv("PYROSCOPE_SAMPLE_RAET", "50", 1);
+	setenv("PYROSCOPEX", "1", 1);
+	assert_int_equal(pyro_config_load(&config, NULL, true), 0);
+	assert_int_equal(logged(NULL), 0);
+	assert_int_equal(pyro_config_load(&config, NULL, false), 0);
+	assert_int_equal(logged(&line), 1);
+	assert_non_null(strstr(line, "PYROSCOPE_GC_BEFORE_DUMP"));
+	assert_non_null(strstr(line, "PYROSCOPE_SAMPLE_RAET"));
+	assert_null(strstr(line, "PYROSCOPEX"));
+	for (int i = 0; i < 100; i++) {
+		snprintf(name, sizeof(name), "PYROSCOPE_%0*d", i, 1);
+		setenv(name, "x", 1);
+	}
+	assert_int_equal(pyro_config_load(&config, NULL, false), 0);
+	assert_int_equal(logged(&line), 1);
+	assert_non_null(strstr(line, " more\n"));
+}
+
+static void test_switched_off(void **state)
+{
+	static const char *const off[] = {"0", "false", "NO", "Off"};
+	static const char *const on[] = {"1", "true", "yes", "ON", ""};
+	struct pyroscope_config code = PYROSCOPE_CONFIG_INIT;
+
+	(void)state;
+	code.server_address = "bad"; /* not looked at */
+	for (size_t i = 0; i < PYRO_COUNT_OF(off); i++) {
+		setenv("PYROSCOPE_PROFILING_ENABLED", off[i], 1);
+		load(&code, -ECANCELED, 0);
+	}
+	for (size_t i = 0; i < PYRO_COUNT_OF(on); i++) {
+		setenv("PYROSCOPE_PROFILING_ENABLED", on[i], 1);
+		load(NULL, 0, 0);
+	}
+	setenv("PYROSCOPE_PROFILING_ENABLED", "perhaps", 1);
+	load(NULL, 0, 1);
+	unsetenv("PYROSCOPE_PROFILING_ENABLED");
+	setenv("PYROSCOPE_AGENT_ENABLED", "false", 1);
+	load(NULL, -ECANCELED, 0);
+}
+
+static void test_config_set(void **state)
+{
+	struct pyroscope_config code = PYROSCOPE_CONFIG_INIT, same;
+	static const char *const bad[][2] = {
+		{"sample_rate", "1001"},
+		{"sample_rate", "x"},
+		{"symbols", "liens"},
+		{"profile_types", "cpu,wall"},
+		{"server_address", "junk"},
+		{"no_such_thing", "1"},
+		{"", "1"},
+		{"log_file", "/tmp/x"},
+		{"flush_interval_ms", "1s"},
+		{"heap_interval", "0"},
+	};
+
+	(void)state;
+	assert_int_equal(pyroscope_config_set(&code, "sample_rate", "50"), 0);
+	assert_int_equal(
+		pyroscope_config_set(&code, "pyroscope.heap.interval", "64k"),
+		0);
+	assert_int_equal(
+		pyroscope_config_set(&code, "PYROSCOPE_UPLOAD_INTERVAL", "30"),
+		0);
+	assert_int_equal(
+		pyroscope_config_set(&code, "server-address", "http://set:1"),
+		0);
+	assert_int_equal(pyroscope_config_set(&code, "symbols", "lines"), 0);
+	assert_int_equal(code.sample_rate, 50);
+	assert_int_equal(code.heap_interval, 65536);
+	assert_int_equal(code.upload_interval_ms, 30000);
+	load(&code, 0, 0);
+	assert_string_equal(config.url.host, "set");
+	assert_int_equal(config.symbolize, PYRO_SYMBOLIZE_LINES);
+	same = code;
+	for (size_t i = 0; i < PYRO_COUNT_OF(bad); i++) {
+		assert_int_equal(
+			pyroscope_config_set(&code, bad[i][0], bad[i][1]),
+			-EINVAL);
+		assert_int_equal(logged(NULL), 1);
+		assert_memory_equal(&code, &same, sizeof(code));
+	}
+	assert_int_equal(pyroscope_config_set(NULL, "symbols", ""), -EINVAL);
+	assert_int_equal(pyroscope_config_set(&code, NULL, ""), -EINVAL);
+	assert_int_equal(pyroscope_config_set(&code, "symbols", NULL), 0);
+	assert_int_equal(pyroscope_config_set(&code, "sample_rate", ""), 0);
+	assert_null(code.symbols);
+	assert_int_equal(code.sample_rate, 0);
+	code.size = offsetof(struct pyroscope_config, heap_interval);
+	assert_int_equal(pyroscope_config_set(&code, "heap_interval", "1"),
+			 -EINVAL);
+	assert_int_equal(code.heap_interval, 65536);
+	assert_int_equal(logged(NULL), 1);
+}
+
 int main(void)
 {
 #define TEST(f) cmocka_unit_test_setup(f, set_up)
@@ -693,6 +910,7 @@ int main(void)
 		TEST(test_address_order),
 		TEST(test_bad_addresses),
 		TEST(test_good_addresses),
+		TEST(test_secrets),
 		TEST(test_name_order),
 		TEST(test_name_lengths),
 		TEST(test_numbers_from_code),
@@ -710,6 +928,11 @@ int main(void)
 		TEST(test_newer_program),
 		TEST(test_sizes_that_cannot_be),
 		TEST(test_output_dir),
+		TEST(test_table),
+		TEST(test_other_names),
+		TEST(test_unknown),
+		TEST(test_switched_off),
+		TEST(test_config_set),
 	};
 	int fd = mkstemp(log_path);
 

@@ -84,7 +84,9 @@ extern "C" {
 
 /* What to profile and where to send it. Zero (NULL, 0) in any field but size
  * means the default. Where a field has an environment variable, a value in the
- * struct wins over the variable, and the variable over the default.
+ * struct wins over the variable, and the variable over the default; a bad value in
+ * the variable is a log line, and as if it were not set. docs/configuration.md has
+ * all variables.
  *
  * Always start from PYROSCOPE_CONFIG_INIT. Later versions append fields and
  * never move or remove one; size tells the library which of them the program
@@ -205,8 +207,9 @@ struct pyroscope_config {
 	 * for what is not, without bias: a stack that has allocated n times this
 	 * is right by some 1/sqrt(n) of its bytes. It is doubled while the
 	 * program allocates so much that samples would be too many.
-	 * Variable: PYROSCOPE_HEAP_SAMPLING_INTERVAL_BYTES, also with a unit as
-	 * in "64k", "1m" or "1g", of 1024 each.
+	 * Variables: PYROSCOPE_HEAP_INTERVAL, else
+	 * PYROSCOPE_HEAP_SAMPLING_INTERVAL_BYTES, also with a unit as in "64k",
+	 * "1m" or "1g", of 1024 each.
 	 * Default (0): 524288. */
 	uint32_t heap_interval;
 
@@ -237,6 +240,25 @@ struct pyroscope_config {
 			0, 0, NULL, 0, NULL                                    \
 	}
 
+/* Set one field of config by its name, as programs do that have settings of their
+ * own as texts.
+ *
+ *     err = pyroscope_config_set(&config, "upload_interval", "30s");
+ *
+ * key is a name of docs/configuration.md that code may set; "-" and "." in it are
+ * as good as "_", capitals as small letters, and PYROSCOPE_ may stand before it. value
+ * is written as in the environment; NULL and "" bring the default back. A text is
+ * not copied: like what is stored in config by hand, it is borrowed until
+ * pyroscope_start() returns.
+ *
+ * Returns 0, or after a log line
+ *   -EINVAL  config or key is NULL, key is no such name, value is none of it, or
+ *            config->size does not hold the field; config is unchanged.
+ *
+ * Threads: any, for a config that no other uses. Signal handlers: no. */
+PYROSCOPE_API int pyroscope_config_set(struct pyroscope_config *config,
+				       const char *key, const char *value);
+
 /* Start profiling this process and sending profiles to the server at address,
  * with all else as the environment or the defaults say.
  *
@@ -263,6 +285,8 @@ PYROSCOPE_API void pyroscope_load(const char *address);
  *
  * Returns 0 when sampling is on, or
  *   -EALREADY  it was on already; that session goes on unchanged
+ *   -ECANCELED PYROSCOPE_PROFILING_ENABLED is 0 in the environment: the user
+ *              wants none. No log line.
  *   -EINVAL    a field is out of its bounds, or size is not plausible
  *   -E2BIG     config has fields set that this library does not know
  *   -ENOTSUP   this process cannot be profiled: another kind of CPU or an old
@@ -649,6 +673,8 @@ static inline void pyroscope_labels_scope_end_(pyroscope_labels *before)
 #define PYROSCOPE_OFF_INT_(call) ((void)sizeof(call), 0)
 
 #define pyroscope_load(address) ((void)sizeof(((pyroscope_load)(address), 0)))
+#define pyroscope_config_set(config, key, value) \
+	PYROSCOPE_OFF_INT_((pyroscope_config_set)(config, key, value))
 #define pyroscope_start(config) PYROSCOPE_OFF_INT_((pyroscope_start)(config))
 #define pyroscope_stop(timeout_ms) \
 	PYROSCOPE_OFF_INT_((pyroscope_stop)(timeout_ms))

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
-/* config.c - read and check the settings of a session
+/* config.c - the settings of a session, from wherever they come
  *
- * What is bad in the environment is one log line and the default; in code it is
- * an error, as is any bad address. */
+ * What is bad in the environment or the file is one log line, and the next place
+ * is asked; in code it is an error. */
 #include "api/config.h"
 
 #include <errno.h>
@@ -11,10 +11,11 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "api/setting.h"
 #include "base/log.h"
-#include "base/slots.h"
 #include "base/sync.h"
+#include "settings/settings.h"
+
+#define NOT_STARTED "not started"
 
 static char app_name[PYRO_NAME_MAX + 1];
 static struct pyro_mutex app_name_lock = PYRO_MUTEX_INIT(PYRO_RANK_LOADER);
@@ -68,61 +69,39 @@ static int copy_given(const struct pyroscope_config *given,
 	return 0;
 }
 
-static int set_symbols(struct pyro_config *config, const char *given)
+/* What a session's settings come from. */
+struct origin {
+	struct pyro_settings written;
+	struct pyroscope_config code;
+};
+
+static int set_address(struct pyro_config *config, const struct origin *origin)
 {
-	static const char *const word[PYRO_SYMBOLIZE_COUNT] = {"names", "lines",
-							       "server"};
-	static const struct pyro_setting_words words = {
-		"symbols", "PYROSCOPE_SYMBOLS", "names, lines or server", word,
-		PYRO_SYMBOLIZE_COUNT};
-	int chosen = pyro_setting_choose(&words, given);
-
-	if (chosen >= 0)
-		config->symbolize = (enum pyro_symbolize)chosen;
-	return chosen < 0 ? chosen : 0;
-}
-
-static int set_demangle(struct pyro_config *config, const char *given)
-{
-	static const char *const word[PYRO_DEMANGLE_COUNT] = {"simplified",
-							      "full", "none"};
-	static const struct pyro_setting_words words = {
-		"demangle", "PYROSCOPE_DEMANGLE", "simplified, full or none",
-		word, PYRO_DEMANGLE_COUNT};
-	int chosen = pyro_setting_choose(&words, given);
-
-	if (chosen >= 0)
-		config->demangle = (enum pyro_demangle)chosen;
-	return chosen < 0 ? chosen : 0;
-}
-
-static int set_address(struct pyro_config *config, const char *given)
-{
-	const char *text = pyro_setting_env("PYROSCOPE_ADHOC_SERVER_ADDRESS");
-	char shown[128]; /* there may be a password in it */
+	struct pyro_setting_value value;
 	const char *why;
 
-	if (!text && given && *given)
-		text = given;
-	if (!text)
-		text = pyro_setting_env("PYROSCOPE_SERVER_ADDRESS");
-	if (!text)
-		text = PYRO_URL_DEFAULT;
+	if (!pyro_settings_written(&origin->written,
+				   PYRO_SET_ADHOC_SERVER_ADDRESS, &value)) {
+		int err = pyro_settings_get(&origin->written, &origin->code,
+					    PYRO_SET_SERVER_ADDRESS, &value);
 
-	int err = pyro_url_parse(text, &config->url, &why);
-
-	if (err) {
-		pyro_url_redact(text, shown, sizeof(shown));
-		pyro_log("not started: the server address \"%.100s\" is bad: "
-			 "%s; it should be like " PYRO_URL_DEFAULT,
-			 shown, why);
-		return err;
+		if (err)
+			return err;
 	}
+	pyro_url_parse(value.text, &config->url, &why); /* checked already */
 	if (config->url.dropped)
 		pyro_log("the query or fragment of the server address is not "
 			 "used");
-	pyro_url_redact(text, config->address, sizeof(config->address));
+	pyro_url_redact(value.text, config->address, sizeof(config->address));
 	return 0;
+}
+
+/* One that is no setting of ours; NULL: unset, empty, or not to be trusted. */
+static const char *variable(const char *name)
+{
+	const char *value = secure_getenv(name);
+
+	return value && *value ? value : NULL;
 }
 
 static void set_executable_name(char *to)
@@ -138,25 +117,37 @@ static void set_executable_name(char *to)
 	copy(to, PYRO_NAME_MAX + 1, name);
 }
 
-static int set_application_name(struct pyro_config *config, const char *given)
+/* NULL: nobody has given one. The lock of app_name is held. */
+static const char *find_application_name(const struct origin *origin)
 {
-	static const char *const variables[] = {
-		"PYROSCOPE_APPLICATION_NAME", "OTEL_SERVICE_NAME", "APP_NAME"};
-	const char *name = given && *given ? given : NULL;
+	static const char *const others[] = {"OTEL_SERVICE_NAME", "APP_NAME"};
+	struct pyro_setting_value value;
+	const char *name = app_name[0] ? app_name : NULL;
 
-	if (name && strlen(name) > PYRO_NAME_MAX) {
-		pyro_log("not started: application_name is longer than %d",
-			 PYRO_NAME_MAX);
-		return -EINVAL;
-	}
+	if (!name && pyro_settings_written(&origin->written,
+					   PYRO_SET_APPLICATION_NAME, &value))
+		name = value.text;
+	for (size_t i = 0; i < PYRO_COUNT_OF(others) && !name; i++)
+		name = variable(others[i]);
+	return name;
+}
+
+static int set_application_name(struct pyro_config *config,
+				const struct origin *origin)
+{
+	size_t cap = sizeof(config->application_name);
+	struct pyro_setting_value value;
+	int given = pyro_setting_given(&origin->code, PYRO_SET_APPLICATION_NAME,
+				       NOT_STARTED, &value);
+
+	if (given < 0)
+		return given;
 	pyro_mutex_lock(&app_name_lock);
-	if (!name && app_name[0])
-		name = app_name;
-	for (size_t i = 0; i < PYRO_COUNT_OF(variables) && !name; i++)
-		name = pyro_setting_env(variables[i]);
+
+	const char *name = given ? value.text : find_application_name(origin);
+
 	if (name)
-		copy(config->application_name, sizeof(config->application_name),
-		     name);
+		copy(config->application_name, cap, name);
 	else
 		set_executable_name(config->application_name);
 	pyro_mutex_unlock(&app_name_lock);
@@ -165,7 +156,7 @@ static int set_application_name(struct pyro_config *config, const char *given)
 
 static void set_hostname(struct pyro_config *config)
 {
-	const char *name = pyro_setting_env("HOSTNAME");
+	const char *name = variable("HOSTNAME");
 
 	if (name)
 		copy(config->hostname, sizeof(config->hostname), name);
@@ -174,128 +165,189 @@ static void set_hostname(struct pyro_config *config)
 	config->hostname[sizeof(config->hostname) - 1] = '\0';
 }
 
-static int set_numbers(struct pyro_config *config,
-		       const struct pyroscope_config *given)
+/* Other clients' switches of single types, which say what the default is. */
+static void switch_types(struct pyro_config *config,
+			 const struct origin *origin)
 {
-	const struct {
-		struct pyro_setting_number number;
-		uint32_t given, *to;
-	} all[] = {
-		{
-			.number = {"sample_rate", "PYROSCOPE_SAMPLE_RATE",
-				   PYRO_SETTING_COUNT, 100, 1, 1000},
-			.given = given->sample_rate,
-			.to = &config->sample_rate,
-		},
-		{
-			.number = {"upload_interval_ms",
-				   "PYROSCOPE_UPLOAD_INTERVAL", PYRO_SETTING_MS,
-				   15000, 1000, 600000},
-			.given = given->upload_interval_ms,
-			.to = &config->upload_interval_ms,
-		},
-		{
-			.number = {"lines_cpu_permille",
-				   "PYROSCOPE_LINES_CPU_PERMILLE",
-				   PYRO_SETTING_COUNT, 10, 1, 1000},
-			.given = given->lines_cpu_permille,
-			.to = &config->lines_cpu_permille,
-		},
-		{
-			.number = {"lines_memory_mib",
-				   "PYROSCOPE_LINES_MEMORY_MIB",
-				   PYRO_SETTING_COUNT, 64, 8, 4096},
-			.given = given->lines_memory_mib,
-			.to = &config->lines_memory_mib,
-		},
-		{
-			.number = {"heap_interval",
-				   "PYROSCOPE_HEAP_SAMPLING_INTERVAL_BYTES",
-				   PYRO_SETTING_BYTES, 1 << 19, 1, 1 << 30},
-			.given = given->heap_interval,
-			.to = &config->heap_interval,
-		},
+	static const struct {
+		enum pyro_setting_id id;
+		uint32_t bits;
+	} switches[] = {
+		{PYRO_SET_PROFILING_CPU, PYRO_TYPE_CPU},
+		{PYRO_SET_PROFILING_ALLOCATION, PYRO_TYPE_ALLOC},
+		{PYRO_SET_PROFILING_HEAP, PYRO_TYPE_INUSE},
+		{PYRO_SET_PROFILING_LOCK, PYRO_TYPE_MUTEX | PYRO_TYPE_BLOCK},
 	};
-	int err = 0;
+	struct pyro_setting_value value;
 
-	for (size_t i = 0; i < PYRO_COUNT_OF(all) && !err; i++)
-		err = pyro_setting_number(&all[i].number, all[i].given,
-					  all[i].to);
-	return err;
+	for (size_t i = 0; i < PYRO_COUNT_OF(switches); i++) {
+		if (!pyro_settings_written(&origin->written, switches[i].id,
+					   &value))
+			continue;
+		config->types &= ~switches[i].bits;
+		config->types |= value.number ? switches[i].bits : 0;
+	}
 }
 
-static int set_types(struct pyro_config *config, const char *given)
+static int set_types(struct pyro_config *config, const struct origin *origin)
 {
-	static const char *const word[] = {
-		"cpu",         "heap",          "alloc_objects",
-		"alloc_space", "inuse_objects", "inuse_space",
-		"mutex",       "mutex_count",   "mutex_duration",
-		"block",       "block_count",   "block_duration"};
-	static const uint32_t bit[] = {PYRO_TYPE_CPU,
-				       PYRO_TYPE_HEAP,
-				       PYRO_TYPE_ALLOC_OBJECTS,
-				       PYRO_TYPE_ALLOC_SPACE,
-				       PYRO_TYPE_INUSE_OBJECTS,
-				       PYRO_TYPE_INUSE_SPACE,
-				       PYRO_TYPE_MUTEX,
-				       PYRO_TYPE_MUTEX_COUNT,
-				       PYRO_TYPE_MUTEX_DURATION,
-				       PYRO_TYPE_BLOCK,
-				       PYRO_TYPE_BLOCK_COUNT,
-				       PYRO_TYPE_BLOCK_DURATION};
-	static const struct pyro_setting_words words = {
-		"profile_types", "PYROSCOPE_PROFILE_TYPES",
-		"cpu, heap, alloc_objects, alloc_space, inuse_objects, "
-		"inuse_space, mutex, mutex_count, mutex_duration, block, "
-		"block_count or block_duration",
-		word, PYRO_COUNT_OF(word)};
+	struct pyro_setting_value value;
+	int given = pyro_setting_given(&origin->code, PYRO_SET_PROFILE_TYPES,
+				       NOT_STARTED, &value);
 
-	return pyro_setting_list(&words, bit, PYRO_TYPE_CPU | PYRO_TYPE_HEAP,
-				 given, &config->types);
+	if (given < 0)
+		return given;
+	if (!given && !pyro_settings_written(&origin->written,
+					     PYRO_SET_PROFILE_TYPES, &value)) {
+		config->types = value.number;
+		switch_types(config, origin);
+	} else {
+		config->types = value.number;
+	}
+	return 0;
 }
 
-static int set_block_classes(struct pyro_config *config, const char *given)
+static int set_numbers(struct pyro_config *config, const struct origin *origin)
 {
-	static const char *const word[] = {"sync", "io", "sleep"};
-	static const uint32_t bit[] = {1u << PYRO_WAIT_SYNC, 1u << PYRO_WAIT_IO,
-				       1u << PYRO_WAIT_SLEEP};
-	static const struct pyro_setting_words words = {
-		"block_classes", "PYROSCOPE_BLOCK_CLASSES", "sync, io or sleep",
-		word, PYRO_COUNT_OF(word)};
+	uint32_t symbols, demangle;
+	const struct {
+		enum pyro_setting_id id;
+		uint32_t *to;
+	} all[] = {
+		{PYRO_SET_SAMPLE_RATE, &config->sample_rate},
+		{PYRO_SET_UPLOAD_INTERVAL, &config->upload_interval_ms},
+		{PYRO_SET_HEAP_INTERVAL, &config->heap_interval},
+		{PYRO_SET_BLOCK_CLASSES, &config->block_classes},
+		{PYRO_SET_LINES_CPU_PERMILLE, &config->lines_cpu_permille},
+		{PYRO_SET_LINES_MEMORY_MIB, &config->lines_memory_mib},
+		{PYRO_SET_SYMBOLS, &symbols},
+		{PYRO_SET_DEMANGLE, &demangle},
+	};
 
-	return pyro_setting_list(&words, bit,
-				 1u << PYRO_WAIT_SYNC | 1u << PYRO_WAIT_IO,
-				 given, &config->block_classes);
+	for (size_t i = 0; i < PYRO_COUNT_OF(all); i++) {
+		struct pyro_setting_value value;
+		int err = pyro_settings_get(&origin->written, &origin->code,
+					    all[i].id, &value);
+
+		if (err)
+			return err;
+		*all[i].to = value.number;
+	}
+	config->symbolize = (enum pyro_symbolize)(symbols - 1);
+	config->demangle = (enum pyro_demangle)(demangle - 1);
+	return 0;
+}
+
+/* What only the environment or the file can say. */
+static void set_written(struct pyro_config *config, const struct origin *origin)
+{
+	struct pyro_setting_value value;
+
+	pyro_settings_written(&origin->written, PYRO_SET_HEAP_AGES, &value);
+	config->heap_ages = value.number != 0;
+	pyro_settings_written(&origin->written, PYRO_SET_CHILDREN, &value);
+	config->alone = value.number == 0;
+	if (pyro_settings_written(&origin->written, PYRO_SET_OUTPUT_DIR,
+				  &value))
+		copy(config->output_dir, sizeof(config->output_dir),
+		     value.text);
+}
+
+static bool is_switched_off(const struct origin *origin)
+{
+	struct pyro_setting_value value;
+
+	pyro_settings_written(&origin->written, PYRO_SET_PROFILING_ENABLED,
+			      &value);
+	return value.number == 0;
 }
 
 int pyro_config_load(struct pyro_config *config,
-		     const struct pyroscope_config *given)
+		     const struct pyroscope_config *given, bool quiet)
 {
-	struct pyroscope_config code;
-	const char *dir = pyro_setting_env("PYROSCOPE_OUTPUT_DIR");
-	const char *ages = pyro_setting_env("PYROSCOPE_HEAP_AGES");
-	int err = copy_given(given, &code);
+	struct origin origin = {.written.quiet = quiet};
+	struct pyro_setting_value value;
+	int err;
 
 	memset(config, 0, sizeof(*config));
+	pyro_settings_read(&origin.written);
+	if (pyro_settings_written(&origin.written, PYRO_SET_LOG_FILE, &value))
+		pyro_log_to(value.text);
+	pyro_settings_tell_unknown(&origin.written);
+	if (is_switched_off(&origin))
+		return -ECANCELED;
+	err = copy_given(given, &origin.code);
 	if (!err)
-		err = set_address(config, code.server_address);
+		err = set_address(config, &origin);
 	if (!err)
-		err = set_application_name(config, code.application_name);
+		err = set_application_name(config, &origin);
 	if (!err)
-		err = set_numbers(config, &code);
+		err = set_types(config, &origin);
 	if (!err)
-		err = set_symbols(config, code.symbols);
-	if (!err)
-		err = set_demangle(config, code.demangle);
-	if (!err)
-		err = set_types(config, code.profile_types);
-	if (!err)
-		err = set_block_classes(config, code.block_classes);
+		err = set_numbers(config, &origin);
 	if (err)
 		return err;
 	set_hostname(config);
-	config->heap_ages = ages && strcmp(ages, "1") == 0;
-	if (dir)
-		copy(config->output_dir, sizeof(config->output_dir), dir);
+	set_written(config, &origin);
+	return 0;
+}
+
+static size_t field_size(const struct pyro_setting *setting)
+{
+	return pyro_setting_is_number(setting) ? sizeof(uint32_t)
+					       : sizeof(const char *);
+}
+
+/* Zero takes it back. */
+static void store(struct pyroscope_config *config,
+		  const struct pyro_setting *setting, const char *text,
+		  uint32_t number)
+{
+	char *field = (char *)config + setting->field;
+
+	if (pyro_setting_is_number(setting))
+		memcpy(field, &number, sizeof(number));
+	else
+		memcpy(field, &text, sizeof(text));
+}
+
+int pyroscope_config_set(struct pyroscope_config *config, const char *key,
+			 const char *value)
+{
+	const struct pyro_setting_alias *alias;
+	char expects[PYRO_SETTING_EXPECTS_MAX], shown[PYRO_SETTING_SHOWN_MAX];
+	uint32_t number = 0;
+	const char *why;
+
+	if (!config || !key)
+		return -EINVAL;
+
+	enum pyro_setting_id id = pyro_setting_find(key, strlen(key), &alias);
+	const struct pyro_setting *setting = &pyro_setting[id];
+
+	if (id == PYRO_SETTINGS || !setting->field) {
+		pyro_log("pyroscope_config_set: \"%.64s\" is %s", key,
+			 id == PYRO_SETTINGS
+				 ? "no setting"
+				 : "for the environment or the file");
+		return -EINVAL;
+	}
+	if (value && *value &&
+	    pyro_setting_parse(setting, alias ? alias->kind : setting->kind,
+			       value, &number, &why) != PYRO_SETTING_GOOD) {
+		pyro_log("pyroscope_config_set: %s is \"%s\", not %s%s%s",
+			 setting->name,
+			 pyro_setting_shown(setting, value, shown),
+			 pyro_setting_expects(setting, expects),
+			 why ? ": " : "", why ? why : "");
+		return -EINVAL;
+	}
+	if (setting->field + field_size(setting) > config->size) {
+		pyro_log("pyroscope_config_set: %s is not in "
+			 "pyroscope_config.size; use PYROSCOPE_CONFIG_INIT",
+			 setting->name);
+		return -EINVAL;
+	}
+	store(config, setting, value, number);
 	return 0;
 }

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-/* config.h - the settings of a session, from code, environment and defaults */
+/* config.h - the settings of a session */
 #ifndef PYRO_API_CONFIG_H
 #define PYRO_API_CONFIG_H
 
@@ -27,14 +27,16 @@ struct pyro_config {
 	uint32_t heap_interval;
 	uint32_t block_classes;    /* bits 1 << enum pyro_wait_class */
 	bool heap_ages;            /* in-use by how long it has been so */
+	bool alone;                /* executed programs are not followed */
 	char output_dir[PATH_MAX]; /* "": push to url */
 };
 
-/* Fill config from given (NULL: nothing given), the environment and defaults,
- * in this order; PYROSCOPE_ADHOC_SERVER_ADDRESS wins over all. Says in one log
- * line what is wrong. 0, -EINVAL or -E2BIG. */
+/* Fill config from given (NULL: nothing given), what is written down, and
+ * defaults, in this order; PYROSCOPE_ADHOC_SERVER_ADDRESS wins over all. Says in a
+ * log line each what is wrong (quiet: only what is wrong in given) and sets where
+ * log lines go. 0, -EINVAL, -E2BIG, or -ECANCELED: profiling is switched off. */
 int pyro_config_load(struct pyro_config *config,
-		     const struct pyroscope_config *given);
+		     const struct pyroscope_config *given, bool quiet);
 
 /* What pyroscope_set_app_name() was given; "" for none. 0 or -EINVAL. */
 int pyro_config_set_app_name(const char *name);

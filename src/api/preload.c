@@ -5,8 +5,7 @@
  * `pyro` sets:
  *   PYROSCOPE_COMMAND    exec or record: die politely on SIGTERM
  *   PYROSCOPE_ROOT_PID   the process that pyro started; others are descendants
- *   PYROSCOPE_CHILDREN   0: programs that this one executes are not followed
- *   PYROSCOPE_OUTPUT_DIR, PYROSCOPE_LOG_FILE */
+ *   PYROSCOPE_OUTPUT_DIR, PYROSCOPE_LOG_FILE, and settings of the user's */
 #include <stdlib.h>
 #include <string.h>
 
@@ -44,8 +43,6 @@ static bool is_root(void)
 __attribute__((constructor)) static void on_load(void)
 {
 	char *list = secure_getenv("LD_PRELOAD");
-	const char *enabled = secure_getenv("PYROSCOPE_PROFILING_ENABLED");
-	const char *children = secure_getenv("PYROSCOPE_CHILDREN");
 	const char *command = secure_getenv("PYROSCOPE_COMMAND");
 	size_t len;
 	const char *entry = list ? pyro_preload_entry(list, &len) : NULL;
@@ -65,8 +62,6 @@ __attribute__((constructor)) static void on_load(void)
 	pyro_process.descendant = !is_root();
 	if (pyro_process.under_pyro)
 		pyro_log_to(secure_getenv("PYROSCOPE_LOG_FILE"));
-	if (enabled && strcmp(enabled, "0") == 0)
-		return;
 
 	bool record = command && strcmp(command, "record") == 0;
 	enum pyro_start_how how = pyro_process.descendant ? PYRO_START_LAZY
@@ -75,6 +70,6 @@ __attribute__((constructor)) static void on_load(void)
 
 	if (pyro_session_start(NULL, how) == 0 && pyro_process.under_pyro)
 		pyro_lifecycle_catch_signals();
-	if (children && strcmp(children, "0") == 0)
+	if (pyro_session.config.alone)
 		leave_environment(list + (entry - list), len);
 }

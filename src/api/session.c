@@ -187,7 +187,8 @@ int pyro_session_start(const struct pyroscope_config *given,
 		err = -ENOTSUP;
 	}
 	if (!err)
-		err = pyro_config_load(&s->config, given);
+		err = pyro_config_load(&s->config, given,
+				       pyro_process.descendant);
 	if (!err) {
 		pyro_process.pid = pyro_getpid();
 		err = prepare(s);
@@ -362,6 +363,7 @@ void pyroscope_stack_unregister(const void *stack)
 #define ERRORS(XX)                                                         \
 	XX(0, "success")                                                   \
 	XX(EALREADY, "profiling is on already")                            \
+	XX(ECANCELED, "switched off by profiling_enabled")                 \
 	XX(EINVAL, "invalid argument")                                     \
 	XX(E2BIG, "the program is newer than the library")                 \
 	XX(ENOTSUP, "this process cannot be profiled")                     \

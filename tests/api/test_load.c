@@ -7,6 +7,7 @@
 #include "tests/loopback.h"
 #include "tests/unit.h"
 
+#include <dirent.h>
 #include <errno.h>
 #include <signal.h>
 #include <stdio.h>
@@ -285,6 +286,42 @@ static void test_return_codes(void **state)
 	assert_int_equal(run(return_codes, NULL), 5);
 }
 
+static int thread_count(void)
+{
+	DIR *dir = opendir("/proc/self/task");
+	int count = -2; /* "." and ".." */
+
+	while (dir && readdir(dir))
+		count++;
+	if (dir)
+		closedir(dir);
+	return count;
+}
+
+static void switched_off(const void *arg)
+{
+	(void)arg;
+	setenv("PYROSCOPE_PROFILING_ENABLED", "0", 1);
+	errno = 77;
+	CHECK(pyroscope_start(NULL) == -ECANCELED);
+	pyroscope_load("http://127.0.0.1:1");
+	CHECK(pyroscope_start(NULL) == -ECANCELED);
+	CHECK(pyroscope_flush(1000) == 0);
+	CHECK(pyroscope_stop(1000) == 0);
+	CHECK(errno == 77);
+	CHECK(thread_count() == 1);
+	unsetenv("PYROSCOPE_PROFILING_ENABLED");
+	CHECK(pyroscope_start(NULL) == 0);
+	CHECK(thread_count() == 2);
+	CHECK(pyroscope_stop(0) <= 0);
+}
+
+static void test_switched_off(void **state)
+{
+	(void)state;
+	assert_int_equal(run(switched_off, NULL), 0);
+}
+
 /* Old programs have fewer fields than the library knows, new ones more. */
 static void test_stats(void **state)
 {
@@ -548,6 +585,7 @@ int main(void)
 		cmocka_unit_test(test_five_threads),
 		cmocka_unit_test(test_hostname),
 		cmocka_unit_test(test_return_codes),
+		cmocka_unit_test(test_switched_off),
 		cmocka_unit_test(test_stats),
 		cmocka_unit_test(test_undelivered),
 		cmocka_unit_test(test_app_names),

@@ -75,17 +75,17 @@ for words in '-t cpu,hep' '-t ' '--heap-interval 0' '--heap-interval 2g' \
 	is "record $words" "2 " "$rc $(cat out)"
 done
 run env PYROSCOPE_PROFILE_TYPES=all "$pyro" record -- true
-has "a bad variable" 'PYROSCOPE_PROFILE_TYPES is a list of cpu, heap' err
+has "a bad variable" 'PYROSCOPE_PROFILE_TYPES=all is not a list of cpu, heap' err
 
 ## What the program's environment says
-show='echo $PYROSCOPE_PROFILE_TYPES $PYROSCOPE_HEAP_SAMPLING_INTERVAL_BYTES \
+show='echo $PYROSCOPE_PROFILE_TYPES $PYROSCOPE_HEAP_INTERVAL \
 	$PYROSCOPE_HEAP_AGES'
 run "$pyro" record -q -- sh -c "$show"
 is "environment: default" cpu "$(cat out)"
 run "$pyro" record -q -t cpu,heap --heap-interval 64K -- sh -c "$show"
-is "environment: types and interval" "cpu,heap 65536" "$(cat out)"
+is "environment: types and interval" "cpu,heap 64K" "$(cat out)"
 run "$pyro" record -q --leaks --heap-interval 1g -- sh -c "$show"
-is "environment: leaks" "heap 1073741824 1" "$(cat out)"
+is "environment: leaks" "heap 1g 1" "$(cat out)"
 run "$pyro" exec -t inuse_space --heap-interval 4096 -- sh -c "$show"
 is "environment: exec" "inuse_space 4096" "$(cat out)"
 

@@ -170,7 +170,14 @@ for address in 4040 localhost localhost:4040 ftp://server:4040 \
 	has "bad address $address: why" 'bad server address' err
 done
 PYROSCOPE_SERVER_ADDRESS=junk run "$pyro" exec -- ./app
-has "bad address from the environment" 'bad server address' err
+has "bad address from the environment: why" \
+	'^pyroscope: PYROSCOPE_SERVER_ADDRESS=junk is not an address' err
+has "bad address from the environment: profiled all the same" libpyroscope out
+PYROSCOPE_SAMPLE_RATE=x PYROSCOPE_AP_WHAT=1 PYROSCOPE_SYMBOLS=lines \
+	run "$pyro" exec -- ./app
+lines "bad settings: a line each" 2 2 err
+has "bad settings: the value" 'SAMPLE_RATE=x is not 1 to 1000: not used$' err
+has "bad settings: the name" 'not used: PYROSCOPE_AP_WHAT$' err
 
 no_leftovers "end"
 finish

@@ -27,6 +27,7 @@ static void start_by_config(uint32_t patience_ms)
 
 	config.server_address = server();
 	config.sample_rate = 50;
+	CALL(pyroscope_config_set(&config, "server_address", server()));
 	CALL(pyroscope_start(&config));
 	CALL(pyroscope_flush(patience_ms));
 	(void)config;
@@ -47,6 +48,7 @@ int main(int argc, char **argv)
 	int error = 0;
 #ifdef USE_RESULTS
 	struct pyroscope_stats stats = PYROSCOPE_STATS_INIT;
+	struct pyroscope_config config = PYROSCOPE_CONFIG_INIT;
 #endif
 
 	CALL(pyroscope_set_app_name("a name that must not be left behind"));
@@ -82,6 +84,7 @@ int main(int argc, char **argv)
 		printf("%s\n", argv[1]);
 	error += VALUE(pyroscope_stack_register(argv, 8));
 	error += VALUE(pyroscope_stats(&stats));
+	error += VALUE(pyroscope_config_set(&config, "sample_rate", "50"));
 	if (VALUE(pyroscope_features()) & 1)
 		printf("%s\n", argv[0]);
 	printf("%d\n", error);

@@ -1,0 +1,99 @@
+// SPDX-License-Identifier: Apache-2.0
+/* settings_page.c - pyro help settings: the reference of all settings
+ *
+ * Markdown; docs/configuration.md is what this prints, and a test compares. */
+#include <string.h>
+
+#include "cli/cli.h"
+#include "settings/settings.h"
+
+static const char head[] =
+	"# Settings\n"
+	"\n"
+	"This page is what `pyro help settings` prints.\n"
+	"\n"
+	"A setting such as `sample_rate` is\n"
+	"\n"
+	"- in code a field of `struct pyroscope_config`, or "
+	"`pyroscope_config_set(&config, \"sample_rate\", \"50\")`,\n"
+	"  where the table says so;\n"
+	"- an option of `pyro exec` (and mostly of `pyro record`) where the "
+	"table names one;\n"
+	"- a variable of the environment, `PYROSCOPE_SAMPLE_RATE=50`.\n"
+	"\n"
+	"What stands further up here wins over what stands further down; "
+	"options are variables to the program,\n"
+	"and `PYROSCOPE_ADHOC_SERVER_ADDRESS` wins over all. A value that is "
+	"none is an error in code and as an option; elsewhere\n"
+	"it is one log line and as if it were not there. So are variables "
+	"that begin with `PYROSCOPE_` and are no setting.\n"
+	"Empty is not set. Where the process is privileged, the environment "
+	"is not looked at.\n"
+	"\n"
+	"| setting | default | values | what it is |\n"
+	"| --- | --- | --- | --- |\n";
+
+static const char units[] =
+	"\n"
+	"Times are written with a unit as in `500ms`, `15s`, `2m`, without "
+	"one in seconds; bytes as `4096`, `512k`, `1m`, `1g`, of\n"
+	"1024 each. Switches are `1`, `true`, `yes`, `on`, or `0`, `false`, "
+	"`no`, `off`. Lists have commas between their words.\n";
+
+static const char tail[] =
+	"\n"
+	"## Other names\n"
+	"\n"
+	"Those that other clients of Pyroscope have, where a setting is not "
+	"there under its own:\n"
+	"\n"
+	"| name | is | written as |\n"
+	"| --- | --- | --- |\n";
+
+static void print_setting(const struct pyro_setting *setting)
+{
+	char expects[PYRO_SETTING_EXPECTS_MAX];
+
+	printf("| `%s` | %s%s%s | %s | %s", setting->name,
+	       setting->fallback ? "`" : "",
+	       setting->fallback ? setting->fallback : "",
+	       setting->fallback ? "`" : "",
+	       pyro_setting_expects(setting, expects), setting->help);
+	if (setting->option)
+		printf(". Option `--%s`%s", setting->option,
+		       setting->flags & PYRO_SETTING_RECORD ? "" : " of exec");
+	puts(setting->field ? ". In code |" : " |");
+}
+
+static void print_alias(const struct pyro_setting_alias *alias)
+{
+	static const char *const as[] = {
+		[PYRO_KIND_TEXT] = "a text",
+		[PYRO_KIND_ADDRESS] = "an address",
+		[PYRO_KIND_SWITCH] = "a switch",
+		[PYRO_KIND_NUMBER] = "a number",
+		[PYRO_KIND_MS] = "a time",
+		[PYRO_KIND_BYTES] = "bytes",
+		[PYRO_KIND_PERIOD] = "the time from one to the next",
+		[PYRO_KIND_WORD] = "a word",
+		[PYRO_KIND_LIST] = "a list",
+	};
+	bool ms = alias->kind == PYRO_KIND_NUMBER &&
+		  pyro_setting[alias->id].kind == PYRO_KIND_MS;
+
+	printf("| `%s` | `%s` | %s |\n", alias->name,
+	       pyro_setting[alias->id].name,
+	       ms ? "milliseconds" : as[alias->kind]);
+}
+
+void pyro_settings_page(void)
+{
+	fputs(head, stdout);
+	for (int i = 0; i < PYRO_SETTINGS; i++)
+		if (!(pyro_setting[i].flags & PYRO_SETTING_INTERNAL))
+			print_setting(&pyro_setting[i]);
+	fputs(units, stdout);
+	fputs(tail, stdout);
+	for (size_t i = 0; pyro_setting_aliases[i].name; i++)
+		print_alias(&pyro_setting_aliases[i]);
+}

@@ -1,0 +1,361 @@
+// SPDX-License-Identifier: Apache-2.0
+/* table.c - the settings and their other names
+ *
+ * To add one: its number in settings.h, its row here, a field at the end of struct
+ * pyroscope_config if code may set it, and what is done with it in api/config.c.
+ * Then `pyro help settings > docs/configuration.md`. */
+#include <ctype.h>
+#include <limits.h>
+#include <string.h>
+
+#include "base/slots.h"
+#include "profile/frames.h"
+#include "profile/types.h"
+#include "settings/settings.h"
+#include "transport/url.h"
+
+#define FIELD(name) offsetof(struct pyroscope_config, name)
+#define KEY_MAX 64
+
+static const struct pyro_setting_word types[] = {
+	{"cpu", PYRO_TYPE_CPU},
+	{"heap", PYRO_TYPE_HEAP},
+	{"alloc_objects", PYRO_TYPE_ALLOC_OBJECTS},
+	{"alloc_space", PYRO_TYPE_ALLOC_SPACE},
+	{"inuse_objects", PYRO_TYPE_INUSE_OBJECTS},
+	{"inuse_space", PYRO_TYPE_INUSE_SPACE},
+	{"mutex", PYRO_TYPE_MUTEX},
+	{"mutex_count", PYRO_TYPE_MUTEX_COUNT},
+	{"mutex_duration", PYRO_TYPE_MUTEX_DURATION},
+	{"block", PYRO_TYPE_BLOCK},
+	{"block_count", PYRO_TYPE_BLOCK_COUNT},
+	{"block_duration", PYRO_TYPE_BLOCK_DURATION},
+	{NULL, 0},
+};
+
+static const struct pyro_setting_word wait_classes[] = {
+	{"sync", 1u << PYRO_WAIT_SYNC},
+	{"io", 1u << PYRO_WAIT_IO},
+	{"sleep", 1u << PYRO_WAIT_SLEEP},
+	{NULL, 0},
+};
+
+/* Words are not 0, enums begin with it. */
+static const struct pyro_setting_word symbols[] = {
+	{"names", PYRO_SYMBOLIZE_NAMES + 1},
+	{"lines", PYRO_SYMBOLIZE_LINES + 1},
+	{"server", PYRO_SYMBOLIZE_SERVER + 1},
+	{NULL, 0},
+};
+
+static const struct pyro_setting_word demangle[] = {
+	{"simplified", PYRO_DEMANGLE_SIMPLIFIED + 1},
+	{"full", PYRO_DEMANGLE_FULL + 1},
+	{"none", PYRO_DEMANGLE_NONE + 1},
+	{NULL, 0},
+};
+
+static const struct pyro_setting_word commands[] = {
+	{"exec", 1},
+	{"record", 2},
+	{NULL, 0},
+};
+
+const struct pyro_setting pyro_setting[PYRO_SETTINGS] = {
+	[PYRO_SET_SERVER_ADDRESS] =
+		{
+			.name = "server_address",
+			.kind = PYRO_KIND_ADDRESS,
+			.field = FIELD(server_address),
+			.fallback = PYRO_URL_DEFAULT,
+			.option = "server",
+			.argument = "URL",
+			.help = "where profiles are sent",
+		},
+	[PYRO_SET_ADHOC_SERVER_ADDRESS] =
+		{
+			.name = "adhoc_server_address",
+			.kind = PYRO_KIND_ADDRESS,
+			.help = "wins over any other server address, that in "
+				"the "
+				"program's code included",
+		},
+	[PYRO_SET_APPLICATION_NAME] =
+		{
+			.name = "application_name",
+			.kind = PYRO_KIND_TEXT,
+			.flags = PYRO_SETTING_RECORD,
+			.field = FIELD(application_name),
+			.min = 1,
+			.max = 255,
+			.option = "name",
+			.argument = "NAME",
+			.help = "service name; default: OTEL_SERVICE_NAME, "
+				"else "
+				"APP_NAME, else the executable's name",
+		},
+	[PYRO_SET_PROFILING_ENABLED] =
+		{
+			.name = "profiling_enabled",
+			.kind = PYRO_KIND_SWITCH,
+			.fallback = "1",
+			.help = "0: the library does nothing, whatever the "
+				"program "
+				"calls",
+		},
+	[PYRO_SET_PROFILE_TYPES] =
+		{
+			.name = "profile_types",
+			.kind = PYRO_KIND_LIST,
+			.flags = PYRO_SETTING_RECORD,
+			.field = FIELD(profile_types),
+			.fallback = "cpu,heap",
+			.words = types,
+			.option = "types",
+			.argument = "TYPES",
+			.help = "what is profiled; heap is the four of alloc "
+				"and "
+				"inuse, block both of block",
+		},
+	[PYRO_SET_SAMPLE_RATE] =
+		{
+			.name = "sample_rate",
+			.kind = PYRO_KIND_NUMBER,
+			.flags = PYRO_SETTING_RECORD,
+			.field = FIELD(sample_rate),
+			.fallback = "100",
+			.min = 1,
+			.max = 1000,
+			.option = "rate",
+			.argument = "HZ",
+			.help = "samples a second of CPU time, for each thread",
+		},
+	[PYRO_SET_UPLOAD_INTERVAL] =
+		{
+			.name = "upload_interval",
+			.kind = PYRO_KIND_MS,
+			.field = FIELD(upload_interval_ms),
+			.fallback = "15s",
+			.min = 1000,
+			.max = 600000,
+			.option = "interval",
+			.argument = "TIME",
+			.help = "from one profile sent to the next",
+		},
+	[PYRO_SET_HEAP_INTERVAL] =
+		{
+			.name = "heap_interval",
+			.kind = PYRO_KIND_BYTES,
+			.flags = PYRO_SETTING_RECORD,
+			.field = FIELD(heap_interval),
+			.fallback = "512k",
+			.min = 1,
+			.max = 1 << 30,
+			.option = "heap-interval",
+			.argument = "BYTES",
+			.help = "one sample of the heap for so many allocated",
+		},
+	[PYRO_SET_BLOCK_CLASSES] =
+		{
+			.name = "block_classes",
+			.kind = PYRO_KIND_LIST,
+			.flags = PYRO_SETTING_RECORD,
+			.field = FIELD(block_classes),
+			.fallback = "sync,io",
+			.words = wait_classes,
+			.option = "block-classes",
+			.argument = "CLASSES",
+			.help = "which waits are in the block profile",
+		},
+	[PYRO_SET_SYMBOLS] =
+		{
+			.name = "symbols",
+			.kind = PYRO_KIND_WORD,
+			.flags = PYRO_SETTING_RECORD,
+			.field = FIELD(symbols),
+			.fallback = "names",
+			.words = symbols,
+			.option = "symbols",
+			.argument = "HOW",
+			.help = "lines: source lines and inlined functions, "
+				"too; "
+				"server: addresses, which the server names",
+		},
+	[PYRO_SET_DEMANGLE] =
+		{
+			.name = "demangle",
+			.kind = PYRO_KIND_WORD,
+			.flags = PYRO_SETTING_RECORD,
+			.field = FIELD(demangle),
+			.fallback = "simplified",
+			.words = demangle,
+			.option = "demangle",
+			.argument = "HOW",
+			.help = "C++ and Rust names; simplified: without "
+				"parameters "
+				"and template arguments",
+		},
+	[PYRO_SET_LINES_CPU_PERMILLE] =
+		{
+			.name = "lines_cpu_permille",
+			.kind = PYRO_KIND_NUMBER,
+			.field = FIELD(lines_cpu_permille),
+			.fallback = "10",
+			.min = 1,
+			.max = 1000,
+			.help = "with symbols=lines: thousandths of a core "
+				"that reading "
+				"debug information may take",
+		},
+	[PYRO_SET_LINES_MEMORY_MIB] =
+		{
+			.name = "lines_memory_mib",
+			.kind = PYRO_KIND_NUMBER,
+			.field = FIELD(lines_memory_mib),
+			.fallback = "64",
+			.min = 8,
+			.max = 4096,
+			.help = "with symbols=lines: MiB of memory that it may "
+				"take",
+		},
+	[PYRO_SET_OUTPUT_DIR] =
+		{
+			.name = "output_dir",
+			.kind = PYRO_KIND_TEXT,
+			.min = 1,
+			.max = PATH_MAX - 1,
+			.help = "a folder into which profiles are written, "
+				"instead of "
+				"being sent",
+		},
+	[PYRO_SET_LOG_FILE] =
+		{
+			.name = "log_file",
+			.kind = PYRO_KIND_TEXT,
+			.flags = PYRO_SETTING_RECORD,
+			.min = 1,
+			.max = PATH_MAX - 1,
+			.option = "log-file",
+			.argument = "FILE",
+			.help = "append the library's messages; default: the "
+				"program's standard error; under pyro exec "
+				"none are "
+				"kept, pyro record shows them at the end",
+		},
+	[PYRO_SET_CHILDREN] =
+		{
+			.name = "children",
+			.kind = PYRO_KIND_SWITCH,
+			.fallback = "1",
+			.help = "under pyro: are programs profiled that the "
+				"program "
+				"executes?",
+		},
+	[PYRO_SET_PROFILING_CPU] =
+		{
+			.name = "profiling_cpu_enabled",
+			.kind = PYRO_KIND_SWITCH,
+			.help = "puts cpu into the default of profile_types, "
+				"or takes "
+				"it out",
+		},
+	[PYRO_SET_PROFILING_ALLOCATION] =
+		{
+			.name = "profiling_allocation_enabled",
+			.kind = PYRO_KIND_SWITCH,
+			.help = "the same with alloc_objects and alloc_space",
+		},
+	[PYRO_SET_PROFILING_HEAP] =
+		{
+			.name = "profiling_heap_enabled",
+			.kind = PYRO_KIND_SWITCH,
+			.help = "the same with inuse_objects and inuse_space",
+		},
+	[PYRO_SET_PROFILING_LOCK] =
+		{
+			.name = "profiling_lock_enabled",
+			.kind = PYRO_KIND_SWITCH,
+			.help = "the same with mutex and block",
+		},
+	[PYRO_SET_COMMAND] =
+		{
+			.name = "command",
+			.kind = PYRO_KIND_WORD,
+			.flags = PYRO_SETTING_INTERNAL,
+			.words = commands,
+		},
+	[PYRO_SET_ROOT_PID] =
+		{
+			.name = "root_pid",
+			.kind = PYRO_KIND_NUMBER,
+			.flags = PYRO_SETTING_INTERNAL,
+		},
+	[PYRO_SET_HEAP_AGES] =
+		{
+			.name = "heap_ages",
+			.kind = PYRO_KIND_SWITCH,
+			.flags = PYRO_SETTING_INTERNAL,
+			.fallback = "0",
+		},
+	[PYRO_SET_LIBRARY] =
+		{
+			.name = "library",
+			.kind = PYRO_KIND_TEXT,
+			.flags = PYRO_SETTING_INTERNAL,
+		},
+};
+
+const struct pyro_setting_alias pyro_setting_aliases[] = {
+	{"upload_interval_ms", PYRO_SET_UPLOAD_INTERVAL, PYRO_KIND_NUMBER},
+	{"flush_interval_ms", PYRO_SET_UPLOAD_INTERVAL, PYRO_KIND_NUMBER},
+	{"profiling_interval", PYRO_SET_SAMPLE_RATE, PYRO_KIND_PERIOD},
+	{"heap_sampling_interval_bytes", PYRO_SET_HEAP_INTERVAL,
+	 PYRO_KIND_BYTES},
+	{"profiler_alloc", PYRO_SET_HEAP_INTERVAL, PYRO_KIND_BYTES},
+	{"agent_enabled", PYRO_SET_PROFILING_ENABLED, PYRO_KIND_SWITCH},
+	{"detect_subprocesses", PYRO_SET_CHILDREN, PYRO_KIND_SWITCH},
+	{"alloc_live", PYRO_SET_PROFILING_HEAP, PYRO_KIND_SWITCH},
+	{"profiling_contention_enabled", PYRO_SET_PROFILING_LOCK,
+	 PYRO_KIND_SWITCH},
+	{"profiler_lock", PYRO_SET_PROFILING_LOCK, PYRO_KIND_MS},
+	{NULL, PYRO_SETTINGS, PYRO_KIND_TEXT},
+};
+
+/* Lower case, words joined by "_", without "pyroscope_". False: too long. */
+static bool normalize(const char *key, size_t len, char to[KEY_MAX])
+{
+	static const char prefix[] = "pyroscope_";
+	size_t skip = sizeof(prefix) - 1;
+
+	if (len >= KEY_MAX)
+		return false;
+	for (size_t i = 0; i < len; i++) {
+		unsigned char c = (unsigned char)key[i];
+
+		to[i] = c == '.' || c == '-' ? '_'
+			: c < 128            ? (char)tolower(c)
+					     : '?';
+	}
+	to[len] = '\0';
+	if (strncmp(to, prefix, skip) == 0)
+		memmove(to, to + skip, len - skip + 1);
+	return true;
+}
+
+enum pyro_setting_id pyro_setting_find(const char *key, size_t len,
+				       const struct pyro_setting_alias **alias)
+{
+	const struct pyro_setting_alias *other = pyro_setting_aliases;
+	char name[KEY_MAX];
+
+	*alias = NULL;
+	if (!normalize(key, len, name))
+		return PYRO_SETTINGS;
+	for (int i = 0; i < PYRO_SETTINGS; i++)
+		if (strcmp(pyro_setting[i].name, name) == 0)
+			return (enum pyro_setting_id)i;
+	while (other->name && strcmp(other->name, name) != 0)
+		other++;
+	*alias = other;
+	return other->id;
+}
