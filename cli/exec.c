@@ -23,6 +23,7 @@ static void tell_settings(const struct pyro_launch *launch)
 		if (!launch->given[i])
 			pyro_settings_written(&settings,
 					      (enum pyro_setting_id)i, &value);
+	pyro_settings_free(&settings);
 }
 
 /* NULL, or why the program cannot be profiled. */

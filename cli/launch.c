@@ -81,31 +81,54 @@ static int set_given(const struct pyro_launch *launch)
 	int err = 0;
 
 	for (int i = 0; i < PYRO_SETTINGS && !err; i++)
-		if (i != PYRO_SET_LOG_FILE)
+		if (i != PYRO_SET_LOG_FILE && i != PYRO_SET_CONFIGURATION_FILE)
 			err = set_setting((enum pyro_setting_id)i,
 					  launch->given[i]);
 	return err;
 }
 
-/* The log's path as seen from any folder: the program may change its own. */
-static int set_log(const char *file, const char *folder)
+/* As seen from any folder, for the program may change its own. Returns owned
+ * (free), NULL for out of memory. */
+static char *absolute(const char *file)
 {
-	char *path = NULL, *cwd = NULL;
-	int n = 0;
+	char *cwd = *file == '/' ? NULL : get_current_dir_name();
+	char *path = NULL;
+	int n = asprintf(&path, "%s%s%s", cwd ? cwd : "", cwd ? "/" : "", file);
 
-	if (!file)
-		n = asprintf(&path, "%s%s", folder ? folder : "",
-			     folder ? "/log" : "");
-	else if (*file == '/')
-		n = asprintf(&path, "%s", file);
-	else if ((cwd = get_current_dir_name()))
-		n = asprintf(&path, "%s/%s", cwd, file);
 	free(cwd);
-	if (n < 0 || !path)
-		return -1;
-	n = setenv("PYROSCOPE_LOG_FILE", path, 1);
+	return n < 0 ? NULL : path;
+}
+
+static int set_path(enum pyro_setting_id id, const char *file)
+{
+	char *path = absolute(file);
+	int err = path ? set_setting(id, path) : -1;
+
 	free(path);
-	return n;
+	return err;
+}
+
+int pyro_launch_config(const struct pyro_launch *launch)
+{
+	const char *file = launch->given[PYRO_SET_CONFIGURATION_FILE];
+
+	return file ? set_path(PYRO_SET_CONFIGURATION_FILE, file) : 0;
+}
+
+/* A recording's goes into the folder; that of exec nowhere, unless the user has
+ * said where. */
+static int set_log(const struct pyro_launch *launch, const char *folder)
+{
+	const char *file = launch->given[PYRO_SET_LOG_FILE];
+	const char *variable = getenv("PYROSCOPE_LOG_FILE");
+	char path[PATH_MAX + 8];
+
+	if (file)
+		return set_path(PYRO_SET_LOG_FILE, file);
+	if (!folder)
+		return variable ? 0 : set_setting(PYRO_SET_LOG_FILE, "");
+	snprintf(path, sizeof(path), "%s/log", folder);
+	return set_setting(PYRO_SET_LOG_FILE, path);
 }
 
 const char *pyro_launch_environment(const struct pyro_launch *launch,
@@ -127,7 +150,7 @@ const char *pyro_launch_environment(const struct pyro_launch *launch,
 	err = err || set_given(launch);
 	err = err || set("PYROSCOPE_HEAP_AGES", launch->leaks ? "1" : NULL);
 	err = err || set("PYROSCOPE_OUTPUT_DIR", folder);
-	err = err || set_log(launch->given[PYRO_SET_LOG_FILE], folder);
+	err = err || set_log(launch, folder);
 	err = err || set("LD_PRELOAD", value);
 	free(value);
 	/* Run by a recorded program: exec sends, whatever the outer one does. */

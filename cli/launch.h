@@ -27,6 +27,10 @@ struct pyro_launch {
 int pyro_launch_parse(int argc, char **argv, bool record,
 		      struct pyro_launch *launch);
 
+/* Let this process's environment name the configuration file of the options. 0, or
+ * -1 for out of memory. */
+int pyro_launch_config(const struct pyro_launch *launch);
+
 /* Change this process's environment to the one in which the program is
  * profiled: into folder, or to the server if folder is NULL. Returns NULL, or
  * in a few words (static) why that cannot be; the environment is then kept. */

@@ -202,6 +202,7 @@ static int choose(char **argv, struct pyro_launch *launch)
 {
 	struct pyro_settings settings = {.quiet = false};
 
+	/* Never freed: options point to what is written in it. */
 	pyro_settings_read(&settings);
 	launch->rate = find(launch, &settings, PYRO_SET_SAMPLE_RATE,
 			    pyro_setting[PYRO_SET_SAMPLE_RATE].fallback);
@@ -295,5 +296,9 @@ int pyro_launch_parse(int argc, char **argv, bool record,
 		return code;
 	launch->argv = argv + optind;
 	code = check(argv, launch);
+	if (code < 0 && pyro_launch_config(launch) != 0) {
+		pyro_say("out of memory");
+		code = PYRO_EXIT_FAILED;
+	}
 	return code >= 0 || !record ? code : choose(argv, launch);
 }

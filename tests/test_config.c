@@ -4,6 +4,7 @@
  * Includes the sources: api/ is not in the library that unit tests link. */
 #include "tests/unit.h"
 
+#include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -695,6 +696,144 @@ static void test_output_dir(void **state)
 	assert_string_equal(config.output_dir, "/some/where");
 }
 
+static char file_path[] = "/tmp/test_config.conf.XXXXXX";
+
+static void write_file(const char *text, size_t len)
+{
+	int fd = open(file_path, O_WRONLY | O_CREAT | O_TRUNC, 0600);
+
+	assert_true(fd >= 0);
+	assert_int_equal(write(fd, text, len), len);
+	close(fd);
+	setenv("PYROSCOPE_CONFIGURATION_FILE", file_path, 1);
+}
+
+static void write_text(const char *text)
+{
+	write_file(text, strlen(text));
+}
+
+static void test_file(void **state)
+{
+	static const struct {
+		const char *text;
+		uint32_t rate;
+		int lines;
+	} cases[] = {
+		{"", 100, 0},
+		{"sample_rate=50", 50, 0},
+		{"sample_rate=50\n", 50, 0},
+		{"  sample_rate \t=  50 \r\n", 50, 0},
+		{"\xef\xbb\xbfsample-rate = 50\r\n", 50, 0},
+		{"pyroscope.sample.rate = 50\n", 50, 0},
+		{"PYROSCOPE_SAMPLE_RATE=50\n", 50, 0},
+		{"# sample_rate=20\n!x\n\n \t\nsample_rate=50", 50, 0},
+		{"sample_rate=50\nsample_rate=60", 60, 0},
+		{"sample_rate=50\nprofiling_interval=20s", 50, 0},
+		{"profiling_interval=25ms", 40, 0},
+		{"profiling_interval=25ms\nsample_rate=50", 50, 0},
+		{"sample_rate=50\nsample_rate=", 50, 0},
+		{"sample_rate=", 100, 0},
+		{"sample_rate 20\nsample_rate=50", 50, 1},
+		{"sample_rates=20\nsample_rate=50", 50, 1},
+		{"=\n=20\nsample_rate=50", 50, 2},
+		{"sample_rate=\x01 20\nupload_interval=20s", 100, 1},
+		{"sample_rate=2000\n", 100, 1},
+		{"sample_rate=20=30\n", 100, 1},
+		{"command=record\nroot_pid=1\nheap_ages=1\n", 100, 3},
+		{"configuration_file=/etc/passwd\n", 100, 1},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < PYRO_COUNT_OF(cases); i++) {
+		write_text(cases[i].text);
+		load(NULL, 0, cases[i].lines);
+		if (config.sample_rate != cases[i].rate)
+			fail_msg("%s: %u", cases[i].text, config.sample_rate);
+	}
+}
+
+static void test_file_sizes(void **state)
+{
+	static char text[70000];
+	const char *line;
+
+	(void)state;
+	memset(text, '#', sizeof(text));
+	memcpy(text, "sample_rate=50\n", 15);
+	write_file(text, 65536);
+	load(NULL, 0, 0);
+	assert_int_equal(config.sample_rate, 50);
+	write_file(text, 65537);
+	load(NULL, 0, 1);
+	assert_int_equal(config.sample_rate, 100);
+	/* A NUL is none of a line, and ends no file. */
+	write_file("a\0b=1\nsample_rate=50\n", 21);
+	load(NULL, 0, 1);
+	assert_int_equal(config.sample_rate, 50);
+	memset(text, 'x', sizeof(text));
+	for (size_t i = 1; i < sizeof(text); i += 2)
+		text[i] = '\n';
+	write_file(text, 60000);
+	assert_int_equal(pyro_config_load(&config, NULL, false), 0);
+	assert_int_equal(logged(&line), 11);
+	assert_non_null(strstr(line, "29990 more lines"));
+	assert_int_equal(pyro_config_load(&config, NULL, true), 0);
+	assert_int_equal(logged(NULL), 0);
+}
+
+/* Code, environment, file, default: each is asked when those before say nothing,
+ * or, but for code, say what is bad. */
+static void test_order(void **state)
+{
+	(void)state;
+	for (int i = 0; i < 27; i++) {
+		struct pyroscope_config code = PYROSCOPE_CONFIG_INIT;
+		int in_code = i % 3, in_environment = i / 3 % 3;
+		int in_file = i / 9;
+		int lines =
+			in_code ? in_code == 2
+				: (in_environment == 2) +
+					  (in_environment != 1 && in_file == 2);
+		uint32_t want = in_code == 1          ? 10
+				: in_environment == 1 ? 20
+				: in_file == 1        ? 30
+						      : 100;
+
+		code.sample_rate = in_code == 0 ? 0 : in_code == 1 ? 10 : 2000;
+		setenv("PYROSCOPE_SAMPLE_RATE",
+		       in_environment == 0   ? ""
+		       : in_environment == 1 ? "20"
+					     : "bad",
+		       1);
+		write_text(in_file == 0   ? ""
+			   : in_file == 1 ? "sample_rate=30"
+					  : "sample_rate=bad");
+		load(&code, in_code == 2 ? -EINVAL : 0, lines);
+		if (in_code != 2 && config.sample_rate != want)
+			fail_msg("case %d: %u", i, config.sample_rate);
+	}
+}
+
+static void test_adhoc_over_all(void **state)
+{
+	struct pyroscope_config code = PYROSCOPE_CONFIG_INIT;
+
+	(void)state;
+	code.server_address = "http://code:1";
+	setenv("PYROSCOPE_SERVER_ADDRESS", "http://env:1", 1);
+	write_text("server_address=http://file:1\n"
+		   "adhoc_server_address=http://adhoc:1");
+	load(&code, 0, 0);
+	assert_string_equal(config.url.host, "adhoc");
+	setenv("PYROSCOPE_ADHOC_SERVER_ADDRESS", "http://adhoc2:1", 1);
+	load(&code, 0, 0);
+	assert_string_equal(config.url.host, "adhoc2");
+	write_text("");
+	load(&code, 0, 0);
+	assert_string_equal(config.url.host, "adhoc2");
+}
+
 /* Every row can be found by its name in all spellings, and its default is a good
  * value. */
 static void test_table(void **state)
@@ -708,6 +847,7 @@ static void test_table(void **state)
 		uint32_t number;
 		const char *why;
 
+		assert_non_null(s->name);
 		snprintf(variable, sizeof(variable), "PYROSCOPE_%s", s->name);
 		for (char *c = variable; *c; c++)
 			*c = *c == '_' ? '.' : *c;
@@ -928,21 +1068,27 @@ int main(void)
 		TEST(test_newer_program),
 		TEST(test_sizes_that_cannot_be),
 		TEST(test_output_dir),
+		TEST(test_file),
+		TEST(test_file_sizes),
+		TEST(test_order),
+		TEST(test_adhoc_over_all),
 		TEST(test_table),
 		TEST(test_other_names),
 		TEST(test_unknown),
 		TEST(test_switched_off),
 		TEST(test_config_set),
 	};
-	int fd = mkstemp(log_path);
+	int fd = mkstemp(log_path), conf = mkstemp(file_path);
 
-	if (fd < 0)
+	if (fd < 0 || conf < 0)
 		return 1;
 	close(fd);
+	close(conf);
 	pyro_log_to(log_path);
 
 	int failed = cmocka_run_group_tests(tests, NULL, NULL);
 
 	unlink(log_path);
+	unlink(file_path);
 	return failed;
 }

@@ -262,34 +262,45 @@ static bool is_switched_off(const struct origin *origin)
 	return value.number == 0;
 }
 
+static int fill(struct pyro_config *config, struct origin *origin,
+		const struct pyroscope_config *given)
+{
+	struct pyro_setting_value value;
+	int err;
+
+	if (pyro_settings_written(&origin->written, PYRO_SET_LOG_FILE, &value))
+		pyro_log_to(value.text);
+	pyro_settings_tell_unknown(&origin->written);
+	if (is_switched_off(origin))
+		return -ECANCELED;
+	err = copy_given(given, &origin->code);
+	if (!err)
+		err = set_address(config, origin);
+	if (!err)
+		err = set_application_name(config, origin);
+	if (!err)
+		err = set_types(config, origin);
+	if (!err)
+		err = set_numbers(config, origin);
+	if (err)
+		return err;
+	set_hostname(config);
+	set_written(config, origin);
+	return 0;
+}
+
 int pyro_config_load(struct pyro_config *config,
 		     const struct pyroscope_config *given, bool quiet)
 {
 	struct origin origin = {.written.quiet = quiet};
-	struct pyro_setting_value value;
-	int err;
 
 	memset(config, 0, sizeof(*config));
 	pyro_settings_read(&origin.written);
-	if (pyro_settings_written(&origin.written, PYRO_SET_LOG_FILE, &value))
-		pyro_log_to(value.text);
-	pyro_settings_tell_unknown(&origin.written);
-	if (is_switched_off(&origin))
-		return -ECANCELED;
-	err = copy_given(given, &origin.code);
-	if (!err)
-		err = set_address(config, &origin);
-	if (!err)
-		err = set_application_name(config, &origin);
-	if (!err)
-		err = set_types(config, &origin);
-	if (!err)
-		err = set_numbers(config, &origin);
-	if (err)
-		return err;
-	set_hostname(config);
-	set_written(config, &origin);
-	return 0;
+
+	int err = fill(config, &origin, given);
+
+	pyro_settings_free(&origin.written);
+	return err;
 }
 
 static size_t field_size(const struct pyro_setting *setting)

@@ -28,6 +28,7 @@ enum pyro_setting_id {
 	PYRO_SET_LINES_CPU_PERMILLE,
 	PYRO_SET_LINES_MEMORY_MIB,
 	PYRO_SET_OUTPUT_DIR,
+	PYRO_SET_CONFIGURATION_FILE,
 	PYRO_SET_LOG_FILE,
 	PYRO_SET_CHILDREN,
 	/* Other clients' switches: what they turn on or off of the types. */
@@ -163,19 +164,35 @@ struct pyro_settings_source {
 
 struct pyro_settings {
 	bool quiet; /* set by the caller: say nothing of what is bad */
-	struct pyro_settings_source environment;
-	/* Names that are no setting's, as far as there is room, and how many
-	 * are in there and are not. */
+	struct pyro_settings_source environment, file;
+	const char *path;     /* of the file; borrowed from the environment */
+	struct pyro_buf text; /* of the file */
+	/* Names of variables that are no setting's, as far as there is room,
+	 * and how many are in there and are not. */
 	char unknown[PYRO_SETTINGS_UNKNOWN_MAX];
 	size_t unknown_len, unknown_named, unknown_left_out;
 };
 
-/* Read what is written down. Borrows the environment for as long as values are
- * used; nothing is taken of it where the process is privileged. */
+/* Read the environment, and the file that it names, of which a line that is none is
+ * told. Borrows the environment for as long as values are used; nothing is taken
+ * of it where the process is privileged. Until pyro_settings_free(). Keeps errno. */
 void pyro_settings_read(struct pyro_settings *settings);
+void pyro_settings_free(struct pyro_settings *settings);
 
-/* Say in one line what is written down but no setting, unless quiet. */
+/* file.c: read the file at path, or the len bytes of one, which are changed and
+ * borrowed as long; one more than len may be written. */
+void pyro_settings_read_file(struct pyro_settings *settings, const char *path);
+void pyro_settings_parse(struct pyro_settings *settings, char *text,
+			 size_t len);
+
+/* Say in one line which variables are no setting, unless quiet. */
 void pyro_settings_tell_unknown(const struct pyro_settings *settings);
+
+/* The value in one source. False: there is none, or it is bad, which is told. */
+bool pyro_settings_from(const struct pyro_settings *settings,
+			const struct pyro_settings_source *source,
+			enum pyro_setting_id id,
+			struct pyro_setting_value *value);
 
 /* The first good value that is written down. False: there is none, and value is
  * the default. */

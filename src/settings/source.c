@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-/* source.c - where settings are written down: code, the environment, a file
+/* source.c - where settings are written down: code, the environment, a file (file.c)
  *
  * A name of the table goes before its aliases in the same place. */
 #include <errno.h>
@@ -12,6 +12,7 @@
 #include "settings/settings.h"
 
 #define PREFIX "PYROSCOPE_"
+#define PLACE_MAX 216 /* a file's name, cut, and the line */
 #define PREFIX_LEN (sizeof(PREFIX) - 1)
 
 static void add_unknown(struct pyro_settings *settings, const char *name,
@@ -75,28 +76,47 @@ static void read_environment(struct pyro_settings *settings)
 
 void pyro_settings_read(struct pyro_settings *settings)
 {
+	struct pyro_setting_value path;
+	int saved = errno;
+
 	*settings = (struct pyro_settings){.quiet = settings->quiet};
-	if (!getauxval(AT_SECURE))
-		read_environment(settings);
+	if (getauxval(AT_SECURE))
+		return;
+	read_environment(settings);
+	if (pyro_settings_from(settings, &settings->environment,
+			       PYRO_SET_CONFIGURATION_FILE, &path))
+		pyro_settings_read_file(settings, path.text);
+	errno = saved;
 }
 
-static void tell(enum pyro_setting_id id, const struct pyro_setting_entry *e,
+void pyro_settings_free(struct pyro_settings *settings)
+{
+	pyro_buf_free(&settings->text);
+}
+
+static void tell(const struct pyro_settings *settings, enum pyro_setting_id id,
+		 const struct pyro_setting_entry *e,
 		 enum pyro_setting_result result, const char *why)
 {
+	char line[PLACE_MAX] = "";
 	const struct pyro_setting *setting = &pyro_setting[id];
 	char expects[PYRO_SETTING_EXPECTS_MAX], shown[PYRO_SETTING_SHOWN_MAX];
 
 	pyro_setting_expects(setting, expects);
-	pyro_log("%.*s=%s is not %s%s%s: %s", e->name_len, e->name,
+	if (e->line)
+		snprintf(line, sizeof(line), "%.200s:%u: ", settings->path,
+			 e->line);
+	pyro_log("%s%.*s=%s is not %s%s%s: %s", line, e->name_len, e->name,
 		 pyro_setting_shown(setting, e->text, shown), expects,
 		 why ? ": " : "", why ? why : "",
 		 result == PYRO_SETTING_PARTLY ? "what is known of it is used"
 					       : "not used");
 }
 
-static bool get(const struct pyro_settings *settings,
-		const struct pyro_settings_source *source,
-		enum pyro_setting_id id, struct pyro_setting_value *value)
+bool pyro_settings_from(const struct pyro_settings *settings,
+			const struct pyro_settings_source *source,
+			enum pyro_setting_id id,
+			struct pyro_setting_value *value)
 {
 	const struct pyro_setting_entry *entry = &source->entry[id];
 	const struct pyro_setting *setting = &pyro_setting[id];
@@ -111,7 +131,7 @@ static bool get(const struct pyro_settings *settings,
 
 	value->text = entry->text;
 	if (result != PYRO_SETTING_GOOD && !settings->quiet)
-		tell(id, entry, result, why);
+		tell(settings, id, entry, result, why);
 	return result != PYRO_SETTING_BAD;
 }
 
@@ -122,7 +142,8 @@ bool pyro_settings_written(const struct pyro_settings *settings,
 	const struct pyro_setting *setting = &pyro_setting[id];
 	const char *why;
 
-	if (get(settings, &settings->environment, id, value))
+	if (pyro_settings_from(settings, &settings->environment, id, value) ||
+	    pyro_settings_from(settings, &settings->file, id, value))
 		return true;
 	*value = (struct pyro_setting_value){.text = setting->fallback};
 	if (setting->fallback)

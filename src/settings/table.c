@@ -228,6 +228,19 @@ const struct pyro_setting pyro_setting[PYRO_SETTINGS] = {
 				"instead of "
 				"being sent",
 		},
+	[PYRO_SET_CONFIGURATION_FILE] =
+		{
+			.name = "configuration_file",
+			.kind = PYRO_KIND_TEXT,
+			.flags = PYRO_SETTING_RECORD,
+			.min = 1,
+			.max = PATH_MAX - 1,
+			.option = "config",
+			.argument = "FILE",
+			.help = "a file of lines such as sample_rate = 50, of "
+				"at most "
+				"64 KiB",
+		},
 	[PYRO_SET_LOG_FILE] =
 		{
 			.name = "log_file",
