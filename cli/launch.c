@@ -76,12 +76,35 @@ static int set_setting(enum pyro_setting_id id, const char *value)
 	return set(name, value);
 }
 
+/* Before those that the environment has: of two with one name the first counts. */
+static int set_tags(const char *tags)
+{
+	struct pyro_settings settings = {.quiet = true};
+	struct pyro_setting_value value;
+	char *list = NULL;
+	int err = -1;
+
+	if (!tags)
+		return 0;
+	pyro_settings_read(&settings);
+	if (!pyro_settings_from(&settings, &settings.environment, PYRO_SET_TAGS,
+				&value))
+		value.text = NULL;
+	if (asprintf(&list, "%s%s%s", tags, value.text ? "," : "",
+		     value.text ? value.text : "") >= 0)
+		err = set_setting(PYRO_SET_TAGS, list);
+	free(list);
+	pyro_settings_free(&settings);
+	return err;
+}
+
 static int set_given(const struct pyro_launch *launch)
 {
-	int err = 0;
+	int err = set_tags(launch->given[PYRO_SET_TAGS]);
 
 	for (int i = 0; i < PYRO_SETTINGS && !err; i++)
-		if (i != PYRO_SET_LOG_FILE && i != PYRO_SET_CONFIGURATION_FILE)
+		if (i != PYRO_SET_LOG_FILE && i != PYRO_SET_TAGS &&
+		    i != PYRO_SET_CONFIGURATION_FILE)
 			err = set_setting((enum pyro_setting_id)i,
 					  launch->given[i]);
 	return err;

@@ -129,6 +129,8 @@ static void print_setting(enum pyro_setting_id id, bool record)
 	bool types = id == PYRO_SET_PROFILE_TYPES;
 	const char *fallback = types && record ? "cpu" : setting->fallback;
 	bool open = setting->kind == PYRO_KIND_TEXT ||
+		    setting->kind == PYRO_KIND_NAME ||
+		    setting->kind == PYRO_KIND_TAGS ||
 		    setting->kind == PYRO_KIND_ADDRESS;
 	char as[64], expects[PYRO_SETTING_EXPECTS_MAX], help[1024];
 
@@ -244,6 +246,19 @@ static int check(char **argv, const struct pyro_launch *launch)
 	return -1;
 }
 
+/* Lists of labels go together; of two with one name the first in a list counts,
+ * and the last that was typed should. Never freed. */
+static void take_setting(int id, struct pyro_launch *launch)
+{
+	const char *before = launch->given[id];
+	char *list;
+
+	launch->given[id] = optarg;
+	if (id == PYRO_SET_TAGS && before &&
+	    asprintf(&list, "%s,%s", optarg, before) >= 0)
+		launch->given[id] = list;
+}
+
 /* -1 to go on, else the exit code. */
 static int take_own(int c, char **argv, bool record, struct pyro_launch *launch)
 {
@@ -288,7 +303,7 @@ int pyro_launch_parse(int argc, char **argv, bool record,
 		if (c == 't')
 			launch->given[PYRO_SET_PROFILE_TYPES] = optarg;
 		else if (c >= OPT_SETTING)
-			launch->given[c - OPT_SETTING] = optarg;
+			take_setting(c - OPT_SETTING, launch);
 		else
 			code = take_own(c, argv, record, launch);
 	}

@@ -45,6 +45,36 @@ static const char units[] =
 	"1024 each. Switches are `1`, `true`, `yes`, `on`, or `0`, `false`, "
 	"`no`, `off`. Lists have commas between their words.\n";
 
+static const char labels[] =
+	"\n"
+	"## Labels\n"
+	"\n"
+	"Profiles have the labels `service_name`, `hostname` and "
+	"`pyroscope_spy`, those of forked children and of programs that\n"
+	"`pyro` follows `pid`, too, and of what stands below at most 12. Of "
+	"two with one name the first counts:\n"
+	"\n"
+	"1. `tags` in code, of the environment (`PYROSCOPE_TAGS`, else "
+	"`PYROSCOPE_LABELS`; `k=v` and `k:v`), and of the file;\n"
+	"2. those of `application_name`;\n"
+	"3. `OTEL_RESOURCE_ATTRIBUTES`, but for `service.name` and "
+	"`telemetry.*`. What is no letter or digit in a name becomes `_`;\n"
+	"   `k8s.namespace.name`, `k8s.pod.name`, `k8s.container.name`, "
+	"`k8s.node.name` are `namespace`, `pod`, `container`, `node`;\n"
+	"   `vcs.repository.url.full` and `vcs.ref.head.revision` are "
+	"`service_repository` and `service_git_ref`;\n"
+	"4. in Kubernetes `namespace`, `pod`, `container` and `node` of "
+	"`POD_NAMESPACE`, `POD_NAME`, `CONTAINER_NAME` and `NODE_NAME`, which\n"
+	"   the downward API sets where it is told to.\n"
+	"\n"
+	"`hostname` is that label if there is one, else `HOSTNAME`, else the "
+	"system's. The server takes 30 labels in all: a thread\n"
+	"has 23 for its own less what is here, and 16 at most.\n"
+	"\n"
+	"`service_repository`, `service_git_ref` and `service_root_path` link "
+	"to sources. The server then forgets build IDs, so they\n"
+	"are not sent with `symbols=server`.\n";
+
 static const char tail[] =
 	"\n"
 	"## Other names\n"
@@ -81,6 +111,8 @@ static void print_alias(const struct pyro_setting_alias *alias)
 		[PYRO_KIND_BYTES] = "bytes",
 		[PYRO_KIND_PERIOD] = "the time from one to the next",
 		[PYRO_KIND_WORD] = "a word",
+		[PYRO_KIND_NAME] = "a name",
+		[PYRO_KIND_TAGS] = "a list",
 		[PYRO_KIND_LIST] = "a list",
 	};
 	bool ms = alias->kind == PYRO_KIND_NUMBER &&
@@ -98,6 +130,7 @@ void pyro_settings_page(void)
 		if (!(pyro_setting[i].flags & PYRO_SETTING_INTERNAL))
 			print_setting(&pyro_setting[i]);
 	fputs(units, stdout);
+	fputs(labels, stdout);
 	fputs(tail, stdout);
 	for (size_t i = 0; pyro_setting_aliases[i].name; i++)
 		print_alias(&pyro_setting_aliases[i]);

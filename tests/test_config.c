@@ -10,6 +10,7 @@
 #include <sys/stat.h>
 
 #include "api/config.c"
+#include "api/identity.c"
 
 static char log_path[] = "/tmp/test_config.XXXXXX";
 
@@ -17,7 +18,7 @@ static int set_up(void **state)
 {
 	(void)state;
 	clearenv();
-	pyro_config_set_app_name(NULL);
+	pyro_identity_set_app_name(NULL);
 	return truncate(log_path, 0);
 }
 
@@ -216,7 +217,7 @@ static void test_name_order(void **state)
 	setenv("PYROSCOPE_APPLICATION_NAME", "first", 1);
 	load(&code, 0, 0);
 	assert_string_equal(config.application_name, "first");
-	assert_int_equal(pyro_config_set_app_name("set"), 0);
+	assert_int_equal(pyro_identity_set_app_name("set"), 0);
 	load(&code, 0, 0);
 	assert_string_equal(config.application_name, "set");
 	code.application_name = "code";
@@ -225,7 +226,7 @@ static void test_name_order(void **state)
 	code.application_name = "";
 	load(&code, 0, 0);
 	assert_string_equal(config.application_name, "set");
-	assert_int_equal(pyro_config_set_app_name(""), 0);
+	assert_int_equal(pyro_identity_set_app_name(""), 0);
 	load(&code, 0, 0);
 	assert_string_equal(config.application_name, "first");
 	setenv("PYROSCOPE_APPLICATION_NAME", "", 1);
@@ -241,7 +242,7 @@ static void test_name_lengths(void **state)
 	(void)state;
 	memset(name, 'n', sizeof(name));
 	name[255] = '\0';
-	assert_int_equal(pyro_config_set_app_name(name), 0);
+	assert_int_equal(pyro_identity_set_app_name(name), 0);
 	load(&code, 0, 0);
 	assert_string_equal(config.application_name, name);
 	code.application_name = name;
@@ -249,11 +250,11 @@ static void test_name_lengths(void **state)
 	assert_string_equal(config.application_name, name);
 	name[255] = 'n';
 	name[256] = '\0';
-	assert_int_equal(pyro_config_set_app_name(name), -EINVAL);
+	assert_int_equal(pyro_identity_set_app_name(name), -EINVAL);
 	load(&code, -EINVAL, 1);
 	/* The environment cannot be refused: it is cut. */
 	code.application_name = NULL;
-	pyro_config_set_app_name(NULL);
+	pyro_identity_set_app_name(NULL);
 	setenv("APP_NAME", name, 1);
 	load(&code, 0, 0);
 	assert_int_equal(strlen(config.application_name), 255);
@@ -696,6 +697,124 @@ static void test_output_dir(void **state)
 	assert_string_equal(config.output_dir, "/some/where");
 }
 
+/* "a=1;b=2;", and nothing else */
+static void has_tags(const char *want)
+{
+	char text[4096] = "";
+
+	for (size_t i = 0; i < config.tags.count; i++)
+		snprintf(text + strlen(text), sizeof(text) - strlen(text),
+			 "%s=%s;", config.tags.tag[i].name,
+			 config.tags.tag[i].value);
+	assert_string_equal(text, want);
+}
+
+static void test_names_with_labels(void **state)
+{
+	static const struct {
+		const char *text, *name, *tags;
+		bool bad;
+	} cases[] = {
+		{"shop{a=1,b=2}", "shop", "a=1;b=2;", false},
+		{"shop {}", "shop", "", false},
+		{"shop{a=1", "shop", "", true},
+		{"shop{a=1}x", "shop", "", true},
+		{"shop{a=1,b}", "shop", "a=1;", true},
+		{"shop{__name__=x}", "shop", "", true},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < PYRO_COUNT_OF(cases); i++) {
+		struct pyroscope_config code = PYROSCOPE_CONFIG_INIT;
+
+		code.application_name = cases[i].text;
+		load(&code, cases[i].bad ? -EINVAL : 0, cases[i].bad);
+		if (!cases[i].bad) {
+			assert_string_equal(config.application_name,
+					    cases[i].name);
+			has_tags(cases[i].tags);
+		}
+		assert_int_equal(pyro_identity_set_app_name(cases[i].text),
+				 cases[i].bad ? -EINVAL : 0);
+		pyro_identity_set_app_name(NULL);
+		setenv("PYROSCOPE_APPLICATION_NAME", cases[i].text, 1);
+		load(NULL, 0, cases[i].bad);
+		assert_string_equal(config.application_name, cases[i].name);
+		has_tags(cases[i].tags);
+		unsetenv("PYROSCOPE_APPLICATION_NAME");
+	}
+	pyro_identity_set_app_name("set{b=2}");
+	setenv("PYROSCOPE_TAGS", "b=1,c=3", 1);
+	load(NULL, 0, 0);
+	assert_string_equal(config.application_name, "set");
+	has_tags("b=1;c=3;");
+}
+
+static void test_tags(void **state)
+{
+	struct pyroscope_config code = PYROSCOPE_CONFIG_INIT;
+
+	(void)state;
+	load(&code, 0, 0);
+	has_tags("");
+	code.tags = "a=code";
+	code.application_name = "shop{a=name,e=name}";
+	setenv("PYROSCOPE_LABELS", "a:env,b:env,x", 1);
+	setenv("OTEL_RESOURCE_ATTRIBUTES",
+	       "service.name=no,service.version=1%2C2%,a=otel,e=otel,"
+	       "telemetry.sdk.name=no,k8s.pod.name=p",
+	       1);
+	load(&code, 0, 1);
+	has_tags("a=code;b=env;e=name;service_version=1,2%;pod=p;");
+	assert_string_equal(config.application_name, "shop");
+	setenv("PYROSCOPE_TAGS", "b=own", 1);
+	load(&code, 0, 0);
+	has_tags("a=code;b=own;e=name;service_version=1,2%;pod=p;");
+	code.tags = "a=1,b";
+	load(&code, -EINVAL, 1);
+	code.tags = "pid=1";
+	load(&code, -EINVAL, 1);
+	code.tags = NULL;
+	code.application_name = NULL;
+	load(&code, 0, 0);
+	assert_string_equal(config.application_name, "no");
+	setenv("OTEL_SERVICE_NAME", "yes", 1);
+	setenv("OTEL_RESOURCE_ATTRIBUTES", "9=x,pid=1,b%zz=c,noise", 1);
+	load(&code, 0, 1);
+	assert_string_equal(config.application_name, "yes");
+	has_tags("b=own;b_zz=c;");
+}
+
+static void test_tags_that_are_special(void **state)
+{
+	(void)state;
+	setenv("POD_NAME", "p", 1);
+	setenv("POD_NAMESPACE", "n", 1);
+	load(NULL, 0, 0);
+	has_tags("");
+	setenv("KUBERNETES_SERVICE_HOST", "10.0.0.1", 1);
+	load(NULL, 0, 0);
+	has_tags("namespace=n;pod=p;");
+	setenv("PYROSCOPE_TAGS", "hostname=mine,pod=q", 1);
+	load(NULL, 0, 0);
+	assert_string_equal(config.hostname, "mine");
+	has_tags("pod=q;namespace=n;");
+	setenv("PYROSCOPE_TAGS",
+	       "service_repository=https://host/r,service_git_ref=v1", 1);
+	load(NULL, 0, 0);
+	has_tags("service_repository=https://host/r;service_git_ref=v1;"
+		 "namespace=n;pod=p;");
+	setenv("PYROSCOPE_SYMBOLS", "server", 1);
+	load(NULL, 0, 1);
+	has_tags("namespace=n;pod=p;");
+	setenv("PYROSCOPE_TAGS",
+	       "a=,b=,c=,d=1,e=1,f=1,g=1,h=1,i=1,j=1,k=1,l=1,"
+	       "m=1,n=1,o=1",
+	       1);
+	load(NULL, 0, 1);
+	assert_int_equal(config.tags.count, PYRO_TAGS_MAX);
+}
+
 static char file_path[] = "/tmp/test_config.conf.XXXXXX";
 
 static void write_file(const char *text, size_t len)
@@ -1068,6 +1187,9 @@ int main(void)
 		TEST(test_newer_program),
 		TEST(test_sizes_that_cannot_be),
 		TEST(test_output_dir),
+		TEST(test_names_with_labels),
+		TEST(test_tags),
+		TEST(test_tags_that_are_special),
 		TEST(test_file),
 		TEST(test_file_sizes),
 		TEST(test_order),

@@ -105,6 +105,29 @@ static void test_too_many_in_a_set(void **state)
 	assert_int_equal(refused(PYRO_LABELS_MANY), 0);
 }
 
+/* Of what there is already, as many are shown as are left, and none added. */
+static void test_fewer_in_a_set(void **state)
+{
+	uint32_t set = 0, one;
+	char key[16];
+
+	(void)state;
+	for (int i = 0; i < PYRO_LABELS_MAX; i++) {
+		snprintf(key, sizeof(key), "f%02d", i);
+		set = pyro_labels_with(set, key, "v");
+	}
+	one = pyro_labels_with(0, "f", "v");
+	pyro_labels_leave(PYRO_SERIES_LABELS_MAX - 2);
+	assert_int_equal(pyro_labels_max(), 2);
+	assert_string_equal(text_of(set), "f14=v,f15=v,");
+	assert_int_equal(pyro_labels_with(set, "g", "v"), set);
+	assert_int_equal(refused(PYRO_LABELS_MANY), 1);
+	assert_string_equal(text_of(pyro_labels_with(one, "g", "v")),
+			    "f=v,g=v,");
+	pyro_labels_leave(0);
+	assert_int_equal(pyro_labels_max(), PYRO_LABELS_MAX);
+}
+
 #define THREADS 8
 #define VALUES 500
 
@@ -174,6 +197,7 @@ int main(void)
 		cmocka_unit_test(test_same_set),
 		cmocka_unit_test(test_not_valid),
 		cmocka_unit_test(test_too_many_in_a_set),
+		cmocka_unit_test(test_fewer_in_a_set),
 		cmocka_unit_test(test_threads),
 		cmocka_unit_test(test_full),
 	};

@@ -114,9 +114,10 @@ struct pyroscope_config {
 	const char *server_address;
 
 	/* The name under which the program is found in Pyroscope, published as
-	 * the label service_name. 1 to 255 bytes.
+	 * the label service_name. 1 to 255 bytes. Labels may follow it, as in
+	 * "shop{region=eu,zone=a}"; tags win over these.
 	 * Variables: PYROSCOPE_APPLICATION_NAME, else OTEL_SERVICE_NAME, else
-	 * APP_NAME.
+	 * service.name of OTEL_RESOURCE_ATTRIBUTES, else APP_NAME.
 	 * Default (NULL or ""): what pyroscope_set_app_name() was given, else
 	 * the variables, else the name of the executable's file. */
 	const char *application_name;
@@ -225,6 +226,20 @@ struct pyroscope_config {
 	 * Variable: PYROSCOPE_BLOCK_CLASSES.
 	 * Default (NULL or ""): "sync,io". */
 	const char *block_classes;
+
+	/* Labels of everything that this process sends: a comma separated list
+	 * of name=value, or name:value. A name is [a-zA-Z_][a-zA-Z0-9_.]* of at
+	 * most 255 bytes, "." stands for "_", and the library's own names are not
+	 * to be had, but for hostname; a value has at most 1023 bytes and no
+	 * comma. At most 12, which go together with those of the variable, of
+	 * the file and of OTEL_RESOURCE_ATTRIBUTES (docs/configuration.md); of
+	 * two with one name that in code counts. Above 7, a thread may have
+	 * fewer than 16 of its own: the server takes 30 in all.
+	 * service_repository, service_git_ref and service_root_path tell the
+	 * server where sources are; they do not go with symbols "server".
+	 * Variables: PYROSCOPE_TAGS, else PYROSCOPE_LABELS.
+	 * Default (NULL or ""): none. */
+	const char *tags;
 };
 
 /* The value to initialise a configuration with:
@@ -237,7 +252,7 @@ struct pyroscope_config {
 #define PYROSCOPE_CONFIG_INIT                                                  \
 	{                                                                      \
 		sizeof(struct pyroscope_config), NULL, NULL, 0, 0, NULL, NULL, \
-			0, 0, NULL, 0, NULL                                    \
+			0, 0, NULL, 0, NULL, NULL                              \
 	}
 
 /* Set one field of config by its name, as programs do that have settings of their
@@ -331,7 +346,7 @@ PYROSCOPE_API int pyroscope_flush(uint32_t timeout_ms);
  * name is copied. NULL or "" takes back what an earlier call has set.
  *
  * Returns 0, or
- *   -EINVAL    longer than 255 bytes
+ *   -EINVAL    it is not what pyroscope_config.application_name may be
  *   -EALREADY  profiling is on; the running session keeps its name, the next
  *              one takes this.
  *
@@ -414,7 +429,8 @@ PYROSCOPE_API void pyroscope_heap_free(const void *block);
  * There are at most 16384 sets in a process, for the server stores a series for
  * each: a label is for what has tens of values, not for user or request numbers.
  * A name is [a-zA-Z_][a-zA-Z0-9_]*, does not begin with "__" and has at most 255
- * bytes, a value has at most 1023, a set at most 16 labels. What goes beyond leaves
+ * bytes, a value has at most 1023, a set at most 16 labels (fewer with more than 7
+ * pyroscope_config.tags). What goes beyond leaves
  * the set as it is: it is counted (pyroscope_stats.labels_refused), and said in a
  * log line once. A name that the profile has already, such as hostname, is not
  * changed by a label. */

@@ -7,40 +7,11 @@
 
 #include <errno.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
+#include "api/identity.h"
 #include "base/log.h"
-#include "base/sync.h"
 #include "settings/settings.h"
-
-#define NOT_STARTED "not started"
-
-static char app_name[PYRO_NAME_MAX + 1];
-static struct pyro_mutex app_name_lock = PYRO_MUTEX_INIT(PYRO_RANK_LOADER);
-
-int pyro_config_set_app_name(const char *name)
-{
-	size_t len = name ? strlen(name) : 0;
-
-	if (len > PYRO_NAME_MAX)
-		return -EINVAL;
-	pyro_mutex_lock(&app_name_lock);
-	if (len)
-		memcpy(app_name, name, len);
-	app_name[len] = '\0';
-	pyro_mutex_unlock(&app_name_lock);
-	return 0;
-}
-
-static void copy(char *to, size_t cap, const char *from)
-{
-	size_t len = pyro_min(strlen(from), cap - 1);
-
-	memmove(to, from, len);
-	to[len] = '\0';
-}
 
 /* A struct that is larger than ours may only have zeros behind. */
 static int copy_given(const struct pyroscope_config *given,
@@ -96,75 +67,6 @@ static int set_address(struct pyro_config *config, const struct origin *origin)
 	return 0;
 }
 
-/* One that is no setting of ours; NULL: unset, empty, or not to be trusted. */
-static const char *variable(const char *name)
-{
-	const char *value = secure_getenv(name);
-
-	return value && *value ? value : NULL;
-}
-
-static void set_executable_name(char *to)
-{
-	char path[PATH_MAX];
-	ssize_t n = readlink("/proc/self/exe", path, sizeof(path) - 1);
-
-	path[n > 0 ? n : 0] = '\0';
-
-	const char *slash = strrchr(path, '/');
-	const char *name = slash && slash[1] ? slash + 1 : "unknown";
-
-	copy(to, PYRO_NAME_MAX + 1, name);
-}
-
-/* NULL: nobody has given one. The lock of app_name is held. */
-static const char *find_application_name(const struct origin *origin)
-{
-	static const char *const others[] = {"OTEL_SERVICE_NAME", "APP_NAME"};
-	struct pyro_setting_value value;
-	const char *name = app_name[0] ? app_name : NULL;
-
-	if (!name && pyro_settings_written(&origin->written,
-					   PYRO_SET_APPLICATION_NAME, &value))
-		name = value.text;
-	for (size_t i = 0; i < PYRO_COUNT_OF(others) && !name; i++)
-		name = variable(others[i]);
-	return name;
-}
-
-static int set_application_name(struct pyro_config *config,
-				const struct origin *origin)
-{
-	size_t cap = sizeof(config->application_name);
-	struct pyro_setting_value value;
-	int given = pyro_setting_given(&origin->code, PYRO_SET_APPLICATION_NAME,
-				       NOT_STARTED, &value);
-
-	if (given < 0)
-		return given;
-	pyro_mutex_lock(&app_name_lock);
-
-	const char *name = given ? value.text : find_application_name(origin);
-
-	if (name)
-		copy(config->application_name, cap, name);
-	else
-		set_executable_name(config->application_name);
-	pyro_mutex_unlock(&app_name_lock);
-	return 0;
-}
-
-static void set_hostname(struct pyro_config *config)
-{
-	const char *name = variable("HOSTNAME");
-
-	if (name)
-		copy(config->hostname, sizeof(config->hostname), name);
-	else if (gethostname(config->hostname, sizeof(config->hostname)) != 0)
-		copy(config->hostname, sizeof(config->hostname), "unknown");
-	config->hostname[sizeof(config->hostname) - 1] = '\0';
-}
-
 /* Other clients' switches of single types, which say what the default is. */
 static void switch_types(struct pyro_config *config,
 			 const struct origin *origin)
@@ -193,7 +95,7 @@ static int set_types(struct pyro_config *config, const struct origin *origin)
 {
 	struct pyro_setting_value value;
 	int given = pyro_setting_given(&origin->code, PYRO_SET_PROFILE_TYPES,
-				       NOT_STARTED, &value);
+				       PYRO_NOT_STARTED, &value);
 
 	if (given < 0)
 		return given;
@@ -249,8 +151,8 @@ static void set_written(struct pyro_config *config, const struct origin *origin)
 	config->alone = value.number == 0;
 	if (pyro_settings_written(&origin->written, PYRO_SET_OUTPUT_DIR,
 				  &value))
-		copy(config->output_dir, sizeof(config->output_dir),
-		     value.text);
+		snprintf(config->output_dir, sizeof(config->output_dir), "%s",
+			 value.text);
 }
 
 static bool is_switched_off(const struct origin *origin)
@@ -277,16 +179,15 @@ static int fill(struct pyro_config *config, struct origin *origin,
 	if (!err)
 		err = set_address(config, origin);
 	if (!err)
-		err = set_application_name(config, origin);
-	if (!err)
 		err = set_types(config, origin);
 	if (!err)
 		err = set_numbers(config, origin);
-	if (err)
-		return err;
-	set_hostname(config);
-	set_written(config, origin);
-	return 0;
+	if (!err)
+		err = pyro_identity_load(config, &origin->written,
+					 &origin->code);
+	if (!err)
+		set_written(config, origin);
+	return err;
 }
 
 int pyro_config_load(struct pyro_config *config,

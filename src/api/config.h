@@ -8,15 +8,18 @@
 #include "profile/frames.h"
 #include "profile/types.h"
 #include "pyroscope/pyroscope.h"
+#include "settings/tags.h"
 #include "transport/url.h"
 
 #define PYRO_NAME_MAX 255
+#define PYRO_NOT_STARTED "not started" /* what log lines begin with */
 
 struct pyro_config {
 	struct pyro_url url;
 	char address[512];                        /* as given, for log lines */
 	char application_name[PYRO_NAME_MAX + 1]; /* label service_name */
 	char hostname[PYRO_NAME_MAX + 1];         /* label hostname */
+	struct pyro_tags tags;                    /* the other labels */
 	uint32_t sample_rate;
 	uint32_t upload_interval_ms;
 	enum pyro_symbolize symbolize;
@@ -37,8 +40,5 @@ struct pyro_config {
  * log lines go. 0, -EINVAL, -E2BIG, or -ECANCELED: profiling is switched off. */
 int pyro_config_load(struct pyro_config *config,
 		     const struct pyroscope_config *given, bool quiet);
-
-/* What pyroscope_set_app_name() was given; "" for none. 0 or -EINVAL. */
-int pyro_config_set_app_name(const char *name);
 
 #endif

@@ -57,8 +57,8 @@ void pyro_labels_tell(void)
 			"has more than %d",
 			PYRO_LABEL_KEY_MAX, PYRO_LABEL_VALUE_MAX);
 	if (pyro_labels_refused[PYRO_LABELS_MANY])
-		PYRO_LOG_ONCE("a label was not set: there are %d already",
-			      PYRO_LABELS_MAX);
+		PYRO_LOG_ONCE("a label was not set: there are %u already",
+			      pyro_labels_max());
 	if (pyro_labels_refused[PYRO_LABELS_FULL])
 		PYRO_LOG_ONCE(
 			"a label was not set: there are %d sets of labels "

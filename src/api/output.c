@@ -29,24 +29,39 @@ static const struct {
 	[PYRO_OUTPUT_BLOCK] = {"block", "block.pb.gz"},
 };
 
+/* The labels of a series. pid has room for the number of a process. */
+static size_t make_labels(const struct pyro_session *s, enum pyro_output kind,
+			  char pid[16],
+			  struct pyro_series_label to[PYRO_SERIES_LABELS_MAX])
+{
+	const struct pyro_tags *tags = &s->config.tags;
+	size_t count = 0;
+
+	to[count++] =
+		(struct pyro_series_label){"__name__", names[kind].series};
+	to[count++] = (struct pyro_series_label){"__delta__", "false"};
+	to[count++] =
+		(struct pyro_series_label){"hostname", s->config.hostname};
+	to[count++] = (struct pyro_series_label){"pyroscope_spy", "cspy"};
+	to[count++] = (struct pyro_series_label){"service_name",
+						 s->config.application_name};
+	if (pyro_process.descendant) {
+		snprintf(pid, 16, "%d", (int)pyro_process.pid);
+		to[count++] = (struct pyro_series_label){"pid", pid};
+	}
+	for (size_t i = 0; i < tags->count; i++)
+		to[count++] = (struct pyro_series_label){tags->tag[i].name,
+							 tags->tag[i].value};
+	return count;
+}
+
 static int make_push(const struct pyro_session *s, enum pyro_output kind,
 		     const struct pyro_buf *pprof, struct pyro_buf *out)
 {
 	char pid[16];
-	struct pyro_series_label labels[8] = {
-		{"__name__", names[kind].series},
-		{"__delta__", "false"},
-		{"hostname", s->config.hostname},
-		{"pyroscope_spy", "cspy"},
-		{"service_name", s->config.application_name},
-	};
-	size_t count = 5;
+	struct pyro_series_label labels[PYRO_SERIES_LABELS_MAX];
+	size_t count = make_labels(s, kind, pid, labels);
 	struct pyro_buf message = {0};
-
-	if (pyro_process.descendant) {
-		snprintf(pid, sizeof(pid), "%d", (int)pyro_process.pid);
-		labels[count++] = (struct pyro_series_label){"pid", pid};
-	}
 
 	int err = pyro_push_write(labels, count, pprof->data, pprof->len,
 				  &message);

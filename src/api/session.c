@@ -10,11 +10,13 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "api/identity.h"
 #include "api/stats.h"
 #include "base/log.h"
 #include "base/on.h"
 #include "base/os.h"
 #include "base/slots.h"
+#include "capture/labels.h"
 #include "capture/ranges.h"
 #include "source/cpu.h"
 #include "source/hook.h"
@@ -191,6 +193,8 @@ int pyro_session_start(const struct pyroscope_config *given,
 				       pyro_process.descendant);
 	if (!err) {
 		pyro_process.pid = pyro_getpid();
+		pyro_labels_leave(
+			(uint32_t)(PYRO_OWN_LABELS + s->config.tags.count));
 		err = prepare(s);
 		if (!err)
 			err = pyro_session_run(how);
@@ -335,7 +339,7 @@ int pyroscope_flush(uint32_t timeout_ms)
 
 int pyroscope_set_app_name(const char *name)
 {
-	int err = pyro_config_set_app_name(name);
+	int err = pyro_identity_set_app_name(name);
 
 	if (!err && atomic_load(&pyro_session.state) != PYRO_SESSION_IDLE)
 		err = -EALREADY;

@@ -114,6 +114,20 @@ static uint32_t find_or_add(struct sets *s, uint32_t before, const char *key,
 	return 0;
 }
 
+static _Atomic uint32_t labels_max = PYRO_LABELS_MAX;
+
+uint32_t pyro_labels_max(void)
+{
+	return atomic_load_explicit(&labels_max, memory_order_relaxed);
+}
+
+void pyro_labels_leave(uint32_t others)
+{
+	atomic_store(&labels_max,
+		     (uint32_t)pyro_min(PYRO_LABELS_MAX,
+					PYRO_SERIES_LABELS_MAX - others));
+}
+
 size_t pyro_labels_of(uint32_t set,
 		      struct pyro_label_pair pair[PYRO_LABELS_MAX])
 {
@@ -122,7 +136,7 @@ size_t pyro_labels_of(uint32_t set,
 
 	if (!s || set > atomic_load(&s->count))
 		return 0;
-	for (uint32_t i = set; i && count < PYRO_LABELS_MAX;
+	for (uint32_t i = set; i && count < pyro_labels_max();
 	     i = s->set[i].before)
 		count++;
 	for (size_t i = count; i > 0; set = s->set[set].before)
@@ -132,7 +146,7 @@ size_t pyro_labels_of(uint32_t set,
 }
 
 /* As of Prometheus, and not those that are the server's own. */
-static bool is_key(const char *key)
+bool pyro_label_is_key(const char *key)
 {
 	size_t len = key ? strnlen(key, PYRO_LABEL_KEY_MAX + 1) : 0;
 
@@ -156,7 +170,7 @@ static int put(struct pyro_label_pair *pair, size_t count, const char *key,
 	while (at < count && strcmp(pair[at].key, key) < 0)
 		at++;
 	had = at < count && !strcmp(pair[at].key, key);
-	if (count - had + has > PYRO_LABELS_MAX)
+	if (count - had + has > pyro_labels_max())
 		return -1;
 	memmove(&pair[at + has], &pair[at + had],
 		(count - at - had) * sizeof(*pair));
@@ -181,7 +195,7 @@ uint32_t pyro_labels_with(uint32_t base, const char *key, const char *value)
 
 	if (!s)
 		return refuse(PYRO_LABELS_FULL, base);
-	if (!is_key(key) || !value ||
+	if (!pyro_label_is_key(key) || !value ||
 	    strnlen(value, PYRO_LABEL_VALUE_MAX + 1) > PYRO_LABEL_VALUE_MAX)
 		return refuse(PYRO_LABELS_BAD, base);
 	count = put(pair, pyro_labels_of(base, pair), key, value);

@@ -13,6 +13,8 @@
 #include "base/util.h"
 
 #define PYRO_LABELS_MAX 16 /* in a set */
+#define PYRO_SERIES_LABELS_MAX \
+	30 /* all of a sample's; else the server refuses */
 #define PYRO_LABEL_SETS_MAX 16384
 #define PYRO_LABEL_KEY_MAX 255    /* bytes; the server takes 1024 */
 #define PYRO_LABEL_VALUE_MAX 1023 /* bytes; the server takes 2048 */
@@ -33,8 +35,17 @@ uint32_t pyro_labels_with(uint32_t base, const char *key, const char *value);
 size_t pyro_labels_of(uint32_t set,
 		      struct pyro_label_pair pair[PYRO_LABELS_MAX]);
 
+/* Let a set have fewer labels, from now on: those that PYRO_SERIES_LABELS_MAX leaves
+ * beside so many others. Of a larger set, which there may be already, only so many
+ * count. Any thread. */
+void pyro_labels_leave(uint32_t others);
+uint32_t pyro_labels_max(void);
+
+/* Is it [a-zA-Z_][a-zA-Z0-9_]*, not too long, and none of the server's own? */
+bool pyro_label_is_key(const char *key);
+
 /* Calls of pyro_labels_with() that have changed nothing: the label is none, there
- * are PYRO_LABELS_MAX, or there is no place for another set. */
+ * are pyro_labels_max(), or there is no place for another set. */
 extern _Atomic uint64_t pyro_labels_refused[];
 enum pyro_labels_refusal {
 	PYRO_LABELS_BAD,

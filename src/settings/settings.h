@@ -17,6 +17,7 @@ enum pyro_setting_id {
 	PYRO_SET_SERVER_ADDRESS,
 	PYRO_SET_ADHOC_SERVER_ADDRESS,
 	PYRO_SET_APPLICATION_NAME,
+	PYRO_SET_TAGS,
 	PYRO_SET_PROFILING_ENABLED,
 	PYRO_SET_PROFILE_TYPES,
 	PYRO_SET_SAMPLE_RATE,
@@ -54,6 +55,8 @@ enum pyro_setting_kind {
 	PYRO_KIND_BYTES,  /* "512k", "1m", "1g"; without a unit bytes */
 	PYRO_KIND_PERIOD, /* the same as MS, but the setting is the rate */
 	PYRO_KIND_WORD,   /* one of words */
+	PYRO_KIND_NAME,   /* min to max bytes, and labels: "app{k=v}" */
+	PYRO_KIND_TAGS,   /* "k=v,k=v" */
 	PYRO_KIND_LIST    /* several, by commas: the OR of their values */
 };
 

@@ -83,16 +83,28 @@ const struct pyro_setting pyro_setting[PYRO_SETTINGS] = {
 	[PYRO_SET_APPLICATION_NAME] =
 		{
 			.name = "application_name",
-			.kind = PYRO_KIND_TEXT,
+			.kind = PYRO_KIND_NAME,
 			.flags = PYRO_SETTING_RECORD,
 			.field = FIELD(application_name),
 			.min = 1,
 			.max = 255,
 			.option = "name",
 			.argument = "NAME",
-			.help = "service name; default: OTEL_SERVICE_NAME, "
-				"else "
-				"APP_NAME, else the executable's name",
+			.help = "service name; labels may follow, as in "
+				"shop{region=eu}; default: "
+				"OTEL_SERVICE_NAME, else service.name of "
+				"OTEL_RESOURCE_ATTRIBUTES, else APP_NAME, "
+				"else the executable's name",
+		},
+	[PYRO_SET_TAGS] =
+		{
+			.name = "tags",
+			.kind = PYRO_KIND_TAGS,
+			.field = FIELD(tags),
+			.option = "tag",
+			.argument = "K=V,...",
+			.help = "labels of all profiles; those of all places "
+				"go together",
 		},
 	[PYRO_SET_PROFILING_ENABLED] =
 		{
@@ -319,6 +331,8 @@ const struct pyro_setting pyro_setting[PYRO_SETTINGS] = {
 };
 
 const struct pyro_setting_alias pyro_setting_aliases[] = {
+	{"labels", PYRO_SET_TAGS, PYRO_KIND_TAGS},
+	{"tag", PYRO_SET_TAGS, PYRO_KIND_TAGS},
 	{"upload_interval_ms", PYRO_SET_UPLOAD_INTERVAL, PYRO_KIND_NUMBER},
 	{"flush_interval_ms", PYRO_SET_UPLOAD_INTERVAL, PYRO_KIND_NUMBER},
 	{"profiling_interval", PYRO_SET_SAMPLE_RATE, PYRO_KIND_PERIOD},

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "settings/settings.h"
+#include "settings/tags.h"
 #include "transport/url.h"
 
 /* What one of a unit is; 0 for a unit that is none. */
@@ -122,6 +123,34 @@ static bool parse_address(const char *text, const char **why)
 	return pyro_url_parse(text, &url, why) == 0;
 }
 
+static enum pyro_setting_result parse_tags(const char *list, size_t len,
+					   const char **why)
+{
+	bool any;
+
+	*why = pyro_tags_parse(NULL, list, len, &any);
+	return !*why ? PYRO_SETTING_GOOD
+	       : any ? PYRO_SETTING_PARTLY
+		     : PYRO_SETTING_BAD;
+}
+
+/* A name is of use without its labels, too. */
+static enum pyro_setting_result parse_name(const struct pyro_setting *setting,
+					   const char *text, const char **why)
+{
+	struct pyro_tagged_name parts;
+	bool whole = pyro_tags_split(text, &parts);
+
+	if (!in_bounds(setting, parts.name_len))
+		return PYRO_SETTING_BAD;
+	if (!whole)
+		*why = "no \"}\" at its end";
+	else if (!parts.list_len || parse_tags(parts.list, parts.list_len,
+					       why) == PYRO_SETTING_GOOD)
+		return PYRO_SETTING_GOOD;
+	return PYRO_SETTING_PARTLY;
+}
+
 enum pyro_setting_result pyro_setting_parse(const struct pyro_setting *setting,
 					    enum pyro_setting_kind kind,
 					    const char *text, uint32_t *number,
@@ -135,6 +164,10 @@ enum pyro_setting_result pyro_setting_parse(const struct pyro_setting *setting,
 	switch (kind) {
 	case PYRO_KIND_LIST:
 		return parse_list(setting->words, text, number);
+	case PYRO_KIND_TAGS:
+		return parse_tags(text, strlen(text), why);
+	case PYRO_KIND_NAME:
+		return parse_name(setting, text, why);
 	case PYRO_KIND_ADDRESS:
 		good = parse_address(text, why);
 		break;
@@ -203,6 +236,13 @@ const char *pyro_setting_expects(const struct pyro_setting *setting,
 		break;
 	case PYRO_KIND_TEXT:
 		snprintf(to, cap, "%u to %u bytes", min, max);
+		break;
+	case PYRO_KIND_NAME:
+		snprintf(to, cap, "%u to %u bytes and perhaps {key=value,...}",
+			 min, max);
+		break;
+	case PYRO_KIND_TAGS:
+		snprintf(to, cap, "a list like key=value,key=value");
 		break;
 	case PYRO_KIND_SWITCH:
 		snprintf(to, cap, "0 or 1");
