@@ -58,12 +58,13 @@ static void begin(uint64_t rate, bool mutex)
 
 static void blocked(uint64_t ns)
 {
-	pyro_wait_blocked(PYRO_WAIT_IO, ns, (void *)(uintptr_t)0x1235);
+	pyro_wait_blocked(PYRO_WAIT_IO, ns, NULL, (void *)(uintptr_t)0x1235);
 }
 
 static void caused(uint64_t count, uint64_t ns)
 {
-	pyro_wait_caused(count, ns, (void *)(uintptr_t)0x1235);
+	pyro_wait_caused((struct pyro_weight){count, ns}, NULL,
+			 (void *)(uintptr_t)0x1235);
 }
 
 /* A second goes by for those that keep rates. */

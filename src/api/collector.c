@@ -76,13 +76,16 @@ static bool look(struct pyro_session *s)
 static void add_record(struct pyro_session *s, const struct pyro_record *record)
 {
 	const struct pyro_map *map;
-	uint64_t frames[PYRO_DEPTH_MAX];
+	uint64_t frames[PYRO_DEPTH_MAX + 1];
 	struct pyro_stack_frames stack = {
 		.frames = frames,
 		.stop = record->stop,
 		.labels = record->labels,
 	};
 
+	if (record->kind >= PYRO_KIND_MUTEX && record->lock)
+		frames[stack.depth++] =
+			(uint64_t)PYRO_FRAME_LOCK << 48 | record->lock;
 	for (size_t i = 0;
 	     i < record->depth && stack.stop != PYRO_STOP_UNLOADED; i++) {
 		uint64_t pc = record->pc[i];

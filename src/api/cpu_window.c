@@ -86,11 +86,14 @@ void pyro_window_want_lines(struct pyro_session *s,
 			    const struct pyro_stack_frames *stack,
 			    uint64_t weight)
 {
-	for (size_t i = 0; i < stack->depth; i++)
-		if (PYRO_FRAME_MODULE(stack->frames[i]))
-			pyro_lines_want(
-				s->lines, PYRO_FRAME_MODULE(stack->frames[i]),
-				PYRO_FRAME_ADDRESS(stack->frames[i]), weight);
+	for (size_t i = 0; i < stack->depth; i++) {
+		uint32_t module = PYRO_FRAME_MODULE(stack->frames[i]);
+
+		if (module && module != PYRO_FRAME_LOCK)
+			pyro_lines_want(s->lines, module,
+					PYRO_FRAME_ADDRESS(stack->frames[i]),
+					weight);
+	}
 }
 
 static void want_lines(struct pyro_session *s)

@@ -62,6 +62,8 @@ struct pyro_record {
 	union {
 		struct pyro_heap_sample heap; /* PYRO_KIND_HEAP */
 		struct pyro_span span;        /* PYRO_KIND_CPU */
+		uint32_t lock; /* PYRO_KIND_MUTEX, _BLOCK: the name of what was
+				* waited for (capture/lock_names.h) */
 	};
 	uint16_t wait_class; /* PYRO_KIND_BLOCK */
 	uint32_t labels;     /* the thread's set of them (capture/labels.h) */

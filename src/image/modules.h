@@ -14,7 +14,7 @@
 #include "image/tables.h"
 
 /* Module ids are 16 bits so that (module, address) fits 64 bits. */
-#define PYRO_MODULE_MAX 65535
+#define PYRO_MODULE_MAX 65534
 
 struct pyro_module {
 	uint32_t id;      /* 1 .. PYRO_MODULE_MAX */

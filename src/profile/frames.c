@@ -98,6 +98,16 @@ static uint32_t anonymous(struct pyro_frames *f, uint64_t vaddr)
 	return pyro_profile_location(f->profile, vaddr, 0, &line, 1);
 }
 
+static uint32_t lock_named(struct pyro_frames *f, uint32_t name)
+{
+	struct pyro_label_pair pair[PYRO_LABELS_MAX];
+	char text[PYRO_LABEL_VALUE_MAX + sizeof("[lock ]")];
+
+	snprintf(text, sizeof(text), "[lock %s]",
+		 pyro_labels_of(name, pair) ? pair[0].value : "");
+	return pyro_profile_pseudo(f->profile, text);
+}
+
 /* The function whose code it is: by its symbol, as without lines. */
 static const char *symbol_of(struct pyro_frames *f, const struct pyro_module *m,
 			     uint64_t vaddr, char *room, size_t size)
@@ -165,6 +175,8 @@ static uint32_t new_location(struct pyro_frames *f, uint64_t frame,
 	size_t count = 0;
 	uint32_t mapping;
 
+	if (PYRO_FRAME_MODULE(frame) == PYRO_FRAME_LOCK)
+		return lock_named(f, (uint32_t)vaddr);
 	if (!m)
 		return anonymous(f, vaddr);
 	mapping = mapping_of(f, m);

@@ -22,8 +22,9 @@ enum pyro_symbolize {
 	PYRO_SYMBOLIZE_COUNT
 };
 
-/* A stack and the root that says why it is not complete. */
-#define PYRO_FRAMES_MAX (PYRO_DEPTH_MAX + 1)
+/* A stack, the name of the lock before it, and the root that says why it is not
+ * complete. */
+#define PYRO_FRAMES_MAX (PYRO_DEPTH_MAX + 2)
 
 struct pyro_frames {
 	/* Set by the caller, who owns them; all else is zero then. */

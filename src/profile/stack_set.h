@@ -15,6 +15,8 @@
 #define PYRO_STACKS_MAX 50000
 
 #define PYRO_FRAME_MODULE(frame) ((uint32_t)((frame) >> 48))
+/* No module: the address is a lock's name (capture/lock_names.h). */
+#define PYRO_FRAME_LOCK 65535u
 #define PYRO_FRAME_ADDRESS(frame) ((frame) & ((UINT64_C(1) << 48) - 1))
 
 struct pyro_stack_frames {

@@ -32,7 +32,8 @@ static void leave(struct pyro_lock_wait wait, uint64_t now, bool waited)
 		pyro_wait_left_over(left.count, left.value);
 }
 
-void pyro_lock_end(struct pyro_lock_wait wait, bool waited, void *caller)
+void pyro_lock_end(struct pyro_lock_wait wait, const void *lock, bool waited,
+		   void *caller)
 {
 	uint64_t now;
 
@@ -42,7 +43,8 @@ void pyro_lock_end(struct pyro_lock_wait wait, bool waited, void *caller)
 	leave(wait, now, waited);
 	if (waited && wait.blocks && pyro_wait_wants(PYRO_WAIT_SYNC) &&
 	    now >= wait.began + PYRO_WAIT_MIN_NS)
-		pyro_wait_blocked(PYRO_WAIT_SYNC, now - wait.began, caller);
+		pyro_wait_blocked(PYRO_WAIT_SYNC, now - wait.began, lock,
+				  caller);
 }
 
 struct pyro_weight pyro_lock_unlocking(const void *lock)
@@ -50,12 +52,13 @@ struct pyro_weight pyro_lock_unlocking(const void *lock)
 	return pyro_lock_charge(lock, pyro_timed_now(CLOCK_MONOTONIC));
 }
 
-void pyro_lock_unlocked(struct pyro_weight caused, bool done, void *caller)
+void pyro_lock_unlocked(struct pyro_weight caused, const void *lock, bool done,
+			void *caller)
 {
 	if (caused.value == 0)
 		return;
 	if (done)
-		pyro_wait_caused(caused.count, caused.value, caller);
+		pyro_wait_caused(caused, lock, caller);
 	else
 		pyro_wait_left_over(caused.count, caused.value);
 }
@@ -64,5 +67,5 @@ void pyro_lock_unlocked(struct pyro_weight caused, bool done, void *caller)
  * much too late, or never. */
 void pyro_lock_leaving(const void *lock, void *caller)
 {
-	pyro_lock_unlocked(pyro_lock_unlocking(lock), true, caller);
+	pyro_lock_unlocked(pyro_lock_unlocking(lock), lock, true, caller);
 }

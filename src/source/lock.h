@@ -29,13 +29,15 @@ static inline bool pyro_lock_wants_unlock(const void *lock)
 /* Before the real call that may wait. */
 struct pyro_lock_wait pyro_lock_begin(const void *lock, bool blocks);
 /* After it. Of waited false, it came back at once. */
-void pyro_lock_end(struct pyro_lock_wait wait, bool waited, void *caller);
+void pyro_lock_end(struct pyro_lock_wait wait, const void *lock, bool waited,
+		   void *caller);
 
 /* Before a lock is unlocked: after that the time until it is locked again would be
  * ours. */
 struct pyro_weight pyro_lock_unlocking(const void *lock);
 /* After it, without a look at the lock. */
-void pyro_lock_unlocked(struct pyro_weight caused, bool done, void *caller);
+void pyro_lock_unlocked(struct pyro_weight caused, const void *lock, bool done,
+			void *caller);
 /* Before a call that unlocks it and waits for something else. */
 void pyro_lock_leaving(const void *lock, void *caller);
 

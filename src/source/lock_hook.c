@@ -99,7 +99,7 @@ static bool mtx_has_waited(int rc)
 			return rc;                                             \
 		wait = pyro_lock_begin(lock, true);                            \
 		rc = PYRO_NEXT(name)(lock);                                    \
-		pyro_lock_end(wait, waited(rc), caller);                       \
+		pyro_lock_end(wait, lock, waited(rc), caller);                 \
 		return rc;                                                     \
 	}                                                                      \
 	PYRO_HOOK int PYRO_HOOK_NAME(name)(type * lock)                        \
@@ -146,18 +146,18 @@ LOCKS(DEFINE_LOCK)
 	   (lock, until), has_waited)                                   \
 	CLOCK_LOCKS(XX)
 
-#define DEFINE_TIMED(name, is_free, parameters, arguments, waited) \
-	PYRO_NEXT_SLOT(name);                                      \
-	PYRO_HOOK int PYRO_HOOK_NAME(name) parameters              \
-	{                                                          \
-		struct pyro_lock_wait wait = {0};                  \
-		int rc;                                            \
-                                                                   \
-		if (!is_free(lock) && pyro_lock_wants_wait())      \
-			wait = pyro_lock_begin(lock, true);        \
-		rc = PYRO_NEXT(name) arguments;                    \
-		pyro_lock_end(wait, waited(rc), PYRO_CALLER);      \
-		return rc;                                         \
+#define DEFINE_TIMED(name, is_free, parameters, arguments, waited)  \
+	PYRO_NEXT_SLOT(name);                                       \
+	PYRO_HOOK int PYRO_HOOK_NAME(name) parameters               \
+	{                                                           \
+		struct pyro_lock_wait wait = {0};                   \
+		int rc;                                             \
+                                                                    \
+		if (!is_free(lock) && pyro_lock_wants_wait())       \
+			wait = pyro_lock_begin(lock, true);         \
+		rc = PYRO_NEXT(name) arguments;                     \
+		pyro_lock_end(wait, lock, waited(rc), PYRO_CALLER); \
+		return rc;                                          \
 	}
 TIMED_LOCKS(DEFINE_TIMED)
 
@@ -174,7 +174,7 @@ static __attribute__((noinline)) int slow_spin_lock(pthread_spinlock_t *lock,
 		return rc;
 	wait = pyro_lock_begin((const void *)lock, false);
 	rc = PYRO_NEXT(pthread_spin_lock)(lock);
-	pyro_lock_end(wait, has_waited(rc), caller);
+	pyro_lock_end(wait, (const void *)lock, has_waited(rc), caller);
 	return rc;
 }
 
@@ -205,7 +205,8 @@ PYRO_HOOK int PYRO_HOOK_NAME(pthread_spin_lock)(pthread_spinlock_t *lock)
 		if (!stays((const void *)lock))                           \
 			caused = pyro_lock_unlocking((const void *)lock); \
 		rc = PYRO_NEXT(name)(lock);                               \
-		pyro_lock_unlocked(caused, rc == (success), caller);      \
+		pyro_lock_unlocked(caused, (const void *)lock,            \
+				   rc == (success), caller);              \
 		return rc;                                                \
 	}                                                                 \
 	PYRO_HOOK int PYRO_HOOK_NAME(name)(type * lock)                   \

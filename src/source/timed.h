@@ -43,7 +43,7 @@ static inline void pyro_timed_end(enum pyro_wait_class wait_class,
 		return;
 	now = pyro_timed_now(CLOCK_MONOTONIC);
 	if (now >= began + PYRO_WAIT_MIN_NS)
-		pyro_wait_blocked(wait_class, now - began, caller);
+		pyro_wait_blocked(wait_class, now - began, NULL, caller);
 }
 
 /* By the clock that ticks: a call that takes d of a tick's length of T has a tick
@@ -67,7 +67,7 @@ static inline void pyro_coarse_end(enum pyro_wait_class wait_class,
 		return;
 	now = pyro_timed_now(CLOCK_MONOTONIC_COARSE);
 	if (__builtin_expect(now > began, 0))
-		pyro_wait_blocked(wait_class, now - began, caller);
+		pyro_wait_blocked(wait_class, now - began, NULL, caller);
 }
 
 #endif

@@ -11,6 +11,7 @@
 #include "base/os.h"
 #include "base/syscall.h"
 #include "base/xorshift.h"
+#include "capture/lock_names.h"
 #include "source/here.h"
 
 /* So long a calm, at a quarter of the rate that is allowed, halves the rate's
@@ -109,7 +110,8 @@ static uint64_t set_signals(uint64_t mask)
 /* Programs leave signal handlers by longjmp(), or are cancelled at any
  * instruction, where they wait: not between a slot that is taken and its record. */
 static bool record_here(enum pyro_kind kind, enum pyro_wait_class wait_class,
-			struct pyro_weight weight, void *caller)
+			struct pyro_weight weight, const void *lock,
+			void *caller)
 {
 	uint64_t mask = set_signals(UINT64_MAX);
 	struct pyro_record *record =
@@ -117,6 +119,7 @@ static bool record_here(enum pyro_kind kind, enum pyro_wait_class wait_class,
 
 	if (record) {
 		record->wait_class = wait_class;
+		record->lock = pyro_lock_name(lock);
 		pyro_here_commit(record, caller);
 	}
 	set_signals(mask);
@@ -124,7 +127,7 @@ static bool record_here(enum pyro_kind kind, enum pyro_wait_class wait_class,
 }
 
 void pyro_wait_blocked(enum pyro_wait_class wait_class, uint64_t ns,
-		       void *caller)
+		       const void *lock, void *caller)
 {
 	uint64_t rate = atomic_load_explicit(&pyro_wait_state.rate,
 					     memory_order_relaxed);
@@ -134,7 +137,7 @@ void pyro_wait_blocked(enum pyro_wait_class wait_class, uint64_t ns,
 		return;
 	limit_rate(rate);
 	atomic_fetch_add_explicit(&samples, 1, memory_order_relaxed);
-	if (!record_here(PYRO_KIND_BLOCK, wait_class, weight, caller) ||
+	if (!record_here(PYRO_KIND_BLOCK, wait_class, weight, lock, caller) ||
 	    pyro_slots_are_crowded())
 		raise_rate(rate);
 }
@@ -150,14 +153,13 @@ static bool spend(void)
 	return false;
 }
 
-void pyro_wait_caused(uint64_t count, uint64_t ns, void *caller)
+void pyro_wait_caused(struct pyro_weight caused, const void *lock, void *caller)
 {
-	const struct pyro_weight weight = {count, ns};
-
 	if (spend()) /* what is not recorded is counted as lost */
-		record_here(PYRO_KIND_MUTEX, PYRO_WAIT_SYNC, weight, caller);
+		record_here(PYRO_KIND_MUTEX, PYRO_WAIT_SYNC, caused, lock,
+			    caller);
 	else
-		add(&not_captured[PYRO_KIND_MUTEX], count, ns);
+		add(&not_captured[PYRO_KIND_MUTEX], caused.count, caused.value);
 }
 
 void pyro_wait_not_captured(enum pyro_kind kind, uint64_t count, uint64_t ns)

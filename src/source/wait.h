@@ -53,11 +53,12 @@ static inline bool pyro_wait_wants_caused(void)
 }
 
 /* The calling thread has waited for ns. caller, the hook's return address, is
- * where its stack begins. Not while it holds a lock of ours. */
+ * where its stack begins; lock is what it waited for, or NULL if that can have no
+ * name. Not while it holds a lock of ours. */
 void pyro_wait_blocked(enum pyro_wait_class wait_class, uint64_t ns,
-		       void *caller) PYRO_SIGNAL_SAFE;
-/* It has ended count waits of others, who waited for ns in all. */
-void pyro_wait_caused(uint64_t count, uint64_t ns,
+		       const void *lock, void *caller) PYRO_SIGNAL_SAFE;
+/* It has ended waits of others for a lock: how many, and for how long in all. */
+void pyro_wait_caused(struct pyro_weight caused, const void *lock,
 		      void *caller) PYRO_SIGNAL_SAFE;
 /* The same of a kind, where no stack can be had: exact sums. */
 void pyro_wait_not_captured(enum pyro_kind kind, uint64_t count,

@@ -19,7 +19,7 @@ def main():
         for name in {frame.name for frame in sample.frames} | {"all"}:
             found[name] = found.get(name, 0) + sample.values[at]
     for line in open(sys.argv[1]):
-        name, truth = line.split()
+        name, truth = line.rsplit(None, 1)
         got, truth = found.get(name, 0), int(truth)
         if abs(got - truth) > 0.03 * truth:
             print("FAIL %s: %d ns of %d" % (name, got, truth))

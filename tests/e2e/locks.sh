@@ -7,8 +7,8 @@ export PYTHONPATH=${SOURCE_DIR:?}/tests
 programs=${PROGRAMS_DIR:?}
 
 ## Truth: normal, recursive, errorcheck, robust, PI, timed, mtx, rwlock, spin,
-## condition
-for kind in n r e o i t c w s d; do
+## condition, its own
+for kind in n r e o i t c w s d x; do
 	run "$pyro" record -t mutex -o m.pb.gz -- "$programs/contend" $kind 4 50 10
 	is "the program's code, $kind" 0 $rc
 	/usr/bin/python3 -B "$SOURCE_DIR/tests/e2e/locks.py" out m.pb.gz || failed=1

@@ -74,6 +74,10 @@ int main(int argc, char **argv)
 				  (const uint8_t *)argv[0], "a span"));
 	CALL(pyroscope_span_end());
 	CALL(PYROSCOPE_LABELS_SCOPE("a label of a scope", argv[0]));
+	CALL(pyroscope_lock_name(argv, "a lock"));
+	CALL(pyroscope_lock_contended(argv));
+	CALL(pyroscope_lock_acquired(argv));
+	CALL(pyroscope_lock_unlocked(argv));
 	CALL(pyroscope_stats(NULL));
 	if (count_samples() > 1 && argc > 5)
 		puts("counted");

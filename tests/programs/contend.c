@@ -4,8 +4,10 @@
  * The main thread takes the lock, lets all others come to wait, holds it for
  * HOLD_MS and unlocks it in release_lock(); the others unlock at once. Prints
  * what the waiters have waited by their own clocks, and how much of that until
- * release_lock(), in ns, for locks.py. Of kind d, a wait for a condition unlocks first. */
+ * release_lock(), in ns, for locks.py. The lock's name is "it". Of kind d, a wait for a condition unlocks first. */
 #include <pthread.h>
+#include <pyroscope/pyroscope.h>
+#include <sched.h>
 #include <stdatomic.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -18,6 +20,7 @@ static pthread_mutex_t mutex;
 static pthread_rwlock_t rwlock = PTHREAD_RWLOCK_INITIALIZER;
 static pthread_spinlock_t spin;
 static mtx_t mtx;
+static atomic_flag own = ATOMIC_FLAG_INIT;
 static pthread_cond_t cond = PTHREAD_COND_INITIALIZER;
 static char kind;
 static pthread_barrier_t barrier;
@@ -33,12 +36,31 @@ static uint64_t now(void)
 	return (uint64_t)t.tv_sec * 1000000000 + (uint64_t)t.tv_nsec;
 }
 
+static void take_own(void)
+{
+	if (!atomic_flag_test_and_set(&own))
+		return;
+	pyroscope_lock_contended(&own);
+	while (atomic_flag_test_and_set(&own))
+		sched_yield();
+	pyroscope_lock_acquired(&own);
+}
+
+static void drop_own(void)
+{
+	pyroscope_lock_unlocked(&own);
+	atomic_flag_clear(&own);
+}
+
 static void take(void)
 {
 	struct timespec far = {.tv_sec = time(NULL) + 1000};
 	int rc = 0;
 
 	switch (kind) {
+	case 'x':
+		take_own();
+		break;
 	case 'w':
 		rc = pthread_rwlock_wrlock(&rwlock);
 		break;
@@ -63,6 +85,9 @@ static void drop(void)
 	int rc = 0;
 
 	switch (kind) {
+	case 'x':
+		drop_own();
+		break;
 	case 'w':
 		rc = pthread_rwlock_unlock(&rwlock);
 		break;
@@ -121,6 +146,11 @@ static void make(void)
 	pthread_mutex_init(&mutex, &a);
 	pthread_spin_init(&spin, 0);
 	mtx_init(&mtx, mtx_plain);
+	pyroscope_lock_name(&own, "it");
+	pyroscope_lock_name(&mutex, "it");
+	pyroscope_lock_name(&rwlock, "it");
+	pyroscope_lock_name((const void *)&spin, "it");
+	pyroscope_lock_name(&mtx, "it");
 }
 
 int main(int argc, char **argv)
@@ -152,7 +182,8 @@ int main(int argc, char **argv)
 	}
 	for (int i = 0; i < count; i++)
 		pthread_join(threads[i], NULL);
-	printf("all %llu\nrelease_lock %llu\n", (unsigned long long)waited,
+	printf("all %llu\n[lock it] %llu\nrelease_lock %llu\n",
+	       (unsigned long long)waited, (unsigned long long)waited,
 	       (unsigned long long)until_release);
 	return 0;
 }
