@@ -5,7 +5,8 @@
 # programs and against gdb's and libunwind's, a storm of all that changes stacks
 # for twice MINUTES (5) and one of the heap's for MINUTES, the heap of programs that
 # allocate GiB, Python's own tests profiled, each fuzz target for MINUTES,
-# a server under load whose memory must not grow. More than an hour.
+# a server under load whose memory must not grow, a server of profiles that is
+# dead for ten minutes. More than an hour.
 set -uo pipefail
 cd "$(dirname "$0")/.."
 minutes=${1:-5}
@@ -122,6 +123,7 @@ HEAP_STORM_SECONDS=$((minutes * 60)) part bash tests/e2e/heap_storm.sh
 part storm build
 part storm_checked
 part flat_memory
+CHAOS_DEAD=600 part bash tests/e2e/chaos.sh
 part fuzz_all
 [ ${#failed[@]} = 0 ] || printf 'FAIL %s\n' "${failed[@]}"
 [ ${#failed[@]} = 0 ]

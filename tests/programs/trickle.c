@@ -1,0 +1,51 @@
+// SPDX-License-Identifier: Apache-2.0
+/* trickle.c - a program that does a little for a long time
+ *
+ *     trickle SECONDS
+ *
+ * 5 ms of work and an allocation 20 times a second. In the end it says what CPU
+ * time it has used, and by how many KiB its memory grew in the last two thirds. */
+#include "program.h"
+
+#include <stdlib.h>
+#include <unistd.h>
+
+/* Anonymous memory in KiB. */
+static long resident(void)
+{
+	char line[256];
+	long kib = 0;
+	FILE *f = fopen("/proc/self/status", "r");
+
+	while (f && fgets(line, sizeof(line), f))
+		sscanf(line, "RssAnon: %ld", &kib);
+	if (f)
+		fclose(f);
+	return kib;
+}
+
+NOINLINE static void work(void)
+{
+	double end = cpu() + 0.005;
+	void *volatile block = malloc(10000);
+
+	while (cpu() < end)
+		;
+	free(block);
+}
+
+int main(int argc, char **argv)
+{
+	double seconds = argc > 1 ? atof(argv[1]) : 1, begin = now();
+	long early = 0;
+
+	while (now() - begin < seconds) {
+		work();
+		usleep(45000);
+		if (!early && now() - begin > seconds / 3)
+			early = resident();
+	}
+	printf("%.3f %ld\n", clock_s(CLOCK_PROCESS_CPUTIME_ID),
+	       resident() - early);
+	return 0;
+}
