@@ -11,6 +11,7 @@
 
 #include "api/config.c"
 #include "api/identity.c"
+#include "api/sending.c"
 
 static char log_path[] = "/tmp/test_config.XXXXXX";
 

@@ -449,6 +449,7 @@ static void run_uploader(void)
 		.timeout_ms = GUARD_MS,
 		.queue_max = 10,
 		.queue_bytes_max = 1 << 20,
+		.tries_max = 10,
 		.stats = &stats,
 	};
 	struct pyro_upload upload = {
@@ -484,6 +485,7 @@ static int run_absent(void)
 		.timeout_ms = GUARD_MS,
 		.queue_max = 10,
 		.queue_bytes_max = 1 << 20,
+		.tries_max = 10,
 		.stats = &stats,
 	};
 	char line[512];

@@ -202,6 +202,45 @@ static void test_given_up(void **state)
 	loopback_stop(&l);
 }
 
+/* /ingest: its own path and type, and a 422 may be one that passes. */
+static void test_ingest(void **state)
+{
+	static const char *const answers[] = {STATUS("422"), STATUS("422"),
+					      STATUS("422"), OK, NULL};
+	static const char request[] = "/ingest?name=a\0multipart/x; b=c\0body";
+	struct loopback l;
+	char want[256];
+
+	(void)state;
+	start_server(&l, 0, answers);
+	struct pyro_uploader *u = make(l.port, GUARD_MS, 10, 1 << 20);
+
+	for (int i = 0; i < 2; i++) {
+		struct pyro_upload upload = {
+			.body_at = sizeof(request) - 1 - 4,
+			.time_ns = (int64_t)pyro_clock_ns(CLOCK_REALTIME),
+		};
+
+		pyro_buf_put(&upload.body, request, sizeof(request) - 1);
+		assert_int_equal(pyro_uploader_push(u, &upload), 0);
+	}
+	assert_int_equal(pyro_uploader_flush(u, GUARD_MS, GUARD_MS), 0);
+	assert_int_equal(seen.count, 4);
+	assert_int_equal(stats.dropped_refused, 1);
+	assert_int_equal(stats.sent, 1);
+	assert_int_equal(seen.len[3], 4);
+	assert_memory_equal(seen.body[3], "body", 4);
+	sprintf(want,
+		"POST /base/ingest?name=a HTTP/1.1\r\nHost: 127.0.0.1:%u\r\n"
+		"User-Agent: test/1\r\nContent-Type: multipart/x; b=c\r\n"
+		"X-Scope-OrgID: team\r\nContent-Length: 4\r\n"
+		"Connection: close\r\n\r\n",
+		l.port);
+	assert_string_equal(seen.head, want);
+	pyro_uploader_free(u, GUARD_MS);
+	loopback_stop(&l);
+}
+
 /* What is secret goes to the server and nowhere else. */
 static void test_secrets(void **state)
 {
@@ -280,6 +319,7 @@ int main(void)
 		cmocka_unit_test_setup(test_retry_after, empty_log),
 		cmocka_unit_test_setup(test_flush_dead, empty_log),
 		cmocka_unit_test_setup(test_given_up, empty_log),
+		cmocka_unit_test_setup(test_ingest, empty_log),
 		cmocka_unit_test_setup(test_secrets, empty_log),
 		cmocka_unit_test_setup(test_bad_user, empty_log),
 		cmocka_unit_test_setup(test_flush_revived, empty_log),

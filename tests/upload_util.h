@@ -94,6 +94,7 @@ static inline struct pyro_uploader *make_at(const char *text,
 		.timeout_ms = timeout_ms,
 		.queue_max = queue_max,
 		.queue_bytes_max = bytes_max,
+		.tries_max = 10,
 		.stats = &stats,
 	};
 	const char *why;

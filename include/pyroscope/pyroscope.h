@@ -240,6 +240,43 @@ struct pyroscope_config {
 	 * Variables: PYROSCOPE_TAGS, else PYROSCOPE_LABELS.
 	 * Default (NULL or ""): none. */
 	const char *tags;
+
+	/* How profiles are sent:
+	 *   "push"    as a message of Pyroscope's own, the best choice
+	 *   "ingest"  as a form to /ingest, for old servers and for proxies that
+	 *             let nothing else through. Label values lose "," and "}"
+	 *             there.
+	 *   "file"    not at all, but into the folder PYROSCOPE_OUTPUT_DIR, which
+	 *             is so wherever that is set
+	 * Variable: PYROSCOPE_FORMAT.
+	 * Default (NULL or ""): "push". */
+	const char *format;
+
+	/* Basic authentication: at most 255 bytes without a colon, and 1023.
+	 * Wins over user:password@ in server_address and over auth_token.
+	 * Variables: PYROSCOPE_BASIC_AUTH_USER, PYROSCOPE_BASIC_AUTH_PASSWORD, or
+	 * PYROSCOPE_BASIC_AUTH_PASSWORD_FILE for a file that holds it.
+	 * Default (NULL or ""): none. */
+	const char *basic_auth_user;
+	const char *basic_auth_password;
+
+	/* A bearer token of at most 4096 bytes.
+	 * Variables: PYROSCOPE_AUTH_TOKEN, or PYROSCOPE_AUTH_TOKEN_FILE.
+	 * Default (NULL or ""): none. */
+	const char *auth_token;
+
+	/* Whose profiles these are, for a server with tenants: 1 to 150 letters,
+	 * digits and !-_.*'(), sent as the header X-Scope-OrgID.
+	 * Variable: PYROSCOPE_TENANT_ID.
+	 * Default (NULL or ""): none. */
+	const char *tenant_id;
+
+	/* More headers of each request, as JSON: {"name": "value"}. Line ends in
+	 * them are refused, as are headers that the library writes itself. What
+	 * is given here stands in no log line.
+	 * Variable: PYROSCOPE_HTTP_HEADERS.
+	 * Default (NULL or ""): none. */
+	const char *http_headers;
 };
 
 /* The value to initialise a configuration with:
@@ -252,7 +289,8 @@ struct pyroscope_config {
 #define PYROSCOPE_CONFIG_INIT                                                  \
 	{                                                                      \
 		sizeof(struct pyroscope_config), NULL, NULL, 0, 0, NULL, NULL, \
-			0, 0, NULL, 0, NULL, NULL                              \
+			0, 0, NULL, 0, NULL, NULL, NULL, NULL, NULL, NULL,     \
+			NULL, NULL                                             \
 	}
 
 /* Set one field of config by its name, as programs do that have settings of their

@@ -11,7 +11,6 @@
 
 #include "api/identity.h"
 #include "base/log.h"
-#include "settings/settings.h"
 
 /* A struct that is larger than ours may only have zeros behind. */
 static int copy_given(const struct pyroscope_config *given,
@@ -185,9 +184,10 @@ static int fill(struct pyro_config *config, struct origin *origin,
 	if (!err)
 		err = pyro_identity_load(config, &origin->written,
 					 &origin->code);
-	if (!err)
-		set_written(config, origin);
-	return err;
+	if (err)
+		return err;
+	set_written(config, origin);
+	return pyro_config_sending(config, &origin->written, &origin->code);
 }
 
 int pyro_config_load(struct pyro_config *config,

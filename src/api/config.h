@@ -8,7 +8,9 @@
 #include "profile/frames.h"
 #include "profile/types.h"
 #include "pyroscope/pyroscope.h"
+#include "settings/settings.h"
 #include "settings/tags.h"
+#include "transport/headers.h"
 #include "transport/url.h"
 
 #define PYRO_NAME_MAX 255
@@ -32,6 +34,11 @@ struct pyro_config {
 	bool heap_ages;            /* in-use by how long it has been so */
 	bool alone;                /* executed programs are not followed */
 	char output_dir[PATH_MAX]; /* "": push to url */
+	uint32_t format;           /* enum pyro_format; without output_dir */
+	uint32_t send_timeout_ms;
+	uint32_t queue_max; /* profiles */
+	uint32_t tries_max; /* of one that the server refuses */
+	struct pyro_headers headers;
 };
 
 /* Fill config from given (NULL: nothing given), what is written down, and
@@ -40,5 +47,10 @@ struct pyro_config {
  * log lines go. 0, -EINVAL, -E2BIG, or -ECANCELED: profiling is switched off. */
 int pyro_config_load(struct pyro_config *config,
 		     const struct pyroscope_config *given, bool quiet);
+
+/* sending.c: format, limits and headers. 0 or -EINVAL. */
+int pyro_config_sending(struct pyro_config *config,
+			const struct pyro_settings *written,
+			const struct pyroscope_config *code);
 
 #endif

@@ -15,36 +15,35 @@
 #include "base/log.h"
 #include "base/os.h"
 #include "encode/gzip.h"
+#include "encode/ingest.h"
 #include "encode/pprof.h"
 #include "encode/push.h"
 #include "transport/file.h"
 
-/* What a kind of profile is called there. */
+/* What a kind of profile is called there, and its values, where /ingest would
+ * call them otherwise than a push. */
 static const struct {
-	const char *series, *file;
+	const char *series, *file, *types;
 } names[] = {
-	[PYRO_OUTPUT_CPU] = {"process_cpu", "pb.gz"},
-	[PYRO_OUTPUT_HEAP] = {"memory", "heap.pb.gz"},
-	[PYRO_OUTPUT_MUTEX] = {"mutex", "mutex.pb.gz"},
-	[PYRO_OUTPUT_BLOCK] = {"block", "block.pb.gz"},
+	[PYRO_OUTPUT_CPU] = {"process_cpu", "pb.gz", NULL},
+	[PYRO_OUTPUT_HEAP] = {"memory", "heap.pb.gz", NULL},
+	[PYRO_OUTPUT_MUTEX] = {"mutex", "mutex.pb.gz", NULL},
+	[PYRO_OUTPUT_BLOCK] =
+		{"block", "block.pb.gz",
+		 "{\"contentions\":{\"display-name\":\"block_count\"},"
+		 "\"delay\":{\"display-name\":\"block_duration\"}}"},
 };
 
-/* The labels of a series. pid has room for the number of a process. */
-static size_t make_labels(const struct pyro_session *s, enum pyro_output kind,
-			  char pid[16],
-			  struct pyro_series_label to[PYRO_SERIES_LABELS_MAX])
+/* The series' labels but for those that the two ways to send spell differently;
+ * pid has room for the number of a process. Returns how many. */
+static size_t make_labels(const struct pyro_session *s, char pid[16],
+			  struct pyro_series_label *to)
 {
 	const struct pyro_tags *tags = &s->config.tags;
 	size_t count = 0;
 
 	to[count++] =
-		(struct pyro_series_label){"__name__", names[kind].series};
-	to[count++] = (struct pyro_series_label){"__delta__", "false"};
-	to[count++] =
 		(struct pyro_series_label){"hostname", s->config.hostname};
-	to[count++] = (struct pyro_series_label){"pyroscope_spy", "cspy"};
-	to[count++] = (struct pyro_series_label){"service_name",
-						 s->config.application_name};
 	if (pyro_process.descendant) {
 		snprintf(pid, 16, "%d", (int)pyro_process.pid);
 		to[count++] = (struct pyro_series_label){"pid", pid};
@@ -56,34 +55,59 @@ static size_t make_labels(const struct pyro_session *s, enum pyro_output kind,
 }
 
 static int make_push(const struct pyro_session *s, enum pyro_output kind,
-		     const struct pyro_buf *pprof, struct pyro_buf *out)
+		     const struct pyro_buf *pprof, struct pyro_upload *upload)
 {
 	char pid[16];
-	struct pyro_series_label labels[PYRO_SERIES_LABELS_MAX];
-	size_t count = make_labels(s, kind, pid, labels);
+	struct pyro_series_label labels[PYRO_SERIES_LABELS_MAX] = {
+		{"__name__", names[kind].series},
+		{"__delta__", "false"},
+		{"pyroscope_spy", "cspy"},
+		{"service_name", s->config.application_name},
+	};
+	size_t count = 4 + make_labels(s, pid, labels + 4);
 	struct pyro_buf message = {0};
-
 	int err = pyro_push_write(labels, count, pprof->data, pprof->len,
 				  &message);
 
 	if (!err)
-		err = pyro_gzip(message.data, message.len, out);
+		err = pyro_gzip(message.data, message.len, &upload->body);
 	pyro_buf_free(&message);
 	return err;
 }
 
-/* Into the queue. What that does not take, the uploader has counted. */
-static int push(struct pyro_session *s, const struct pyro_profile *profile,
-		struct pyro_buf *packed)
+static int make_ingest(const struct pyro_session *s, enum pyro_output kind,
+		       const struct pyro_profile *profile,
+		       const struct pyro_buf *pprof, struct pyro_upload *upload)
 {
-	struct pyro_upload upload = {
-		.body = *packed,
+	char pid[16];
+	struct pyro_series_label labels[PYRO_SERIES_LABELS_MAX];
+	struct pyro_buf packed = {0};
+	int err = pyro_gzip(pprof->data, pprof->len, &packed);
+	const struct pyro_ingest request = {
+		.application = s->config.application_name,
+		.labels = labels,
+		.label_count = make_labels(s, pid, labels),
 		.time_ns = profile->time_ns,
+		.duration_ns = profile->duration_ns,
+		.sample_rate = s->config.sample_rate,
+		.type_names = names[kind].types,
+		.pprof = packed.data,
+		.pprof_len = packed.len,
 	};
 
-	*packed = (struct pyro_buf){0};
+	if (!err) {
+		upload->body_at = pyro_ingest_write(&request, &upload->body);
+		err = upload->body_at ? 0 : -ENOMEM;
+	}
+	pyro_buf_free(&packed);
+	return err;
+}
+
+/* Into the queue. What that does not take, the uploader has counted. */
+static int push(struct pyro_session *s, struct pyro_upload *upload)
+{
 	atomic_store(&s->shipped, true);
-	return pyro_uploader_push(s->uploader, &upload);
+	return pyro_uploader_push(s->uploader, upload);
 }
 
 static int drop(struct pyro_session *s, enum pyro_output kind,
@@ -99,7 +123,7 @@ static int drop(struct pyro_session *s, enum pyro_output kind,
 }
 
 static int pack(struct pyro_session *s, enum pyro_output kind,
-		const struct pyro_profile *profile, struct pyro_buf *packed)
+		const struct pyro_profile *profile, struct pyro_upload *upload)
 {
 	struct pyro_buf pprof = {0};
 	int err;
@@ -108,9 +132,12 @@ static int pack(struct pyro_session *s, enum pyro_output kind,
 		err = pyro_pprof_write_limited(profile, &pprof, NULL);
 	else
 		err = pyro_pprof_write(profile, &pprof);
-	if (!err)
-		err = s->uploader ? make_push(s, kind, &pprof, packed)
-				  : pyro_gzip(pprof.data, pprof.len, packed);
+	if (!err && !s->uploader)
+		err = pyro_gzip(pprof.data, pprof.len, &upload->body);
+	else if (!err && s->config.format == PYRO_FORMAT_INGEST)
+		err = make_ingest(s, kind, profile, &pprof, upload);
+	else if (!err)
+		err = make_push(s, kind, &pprof, upload);
 	pyro_buf_free(&pprof);
 	return err;
 }
@@ -118,17 +145,17 @@ static int pack(struct pyro_session *s, enum pyro_output kind,
 bool pyro_output_window(struct pyro_session *s, enum pyro_output kind,
 			const struct pyro_profile *profile)
 {
-	struct pyro_buf packed = {0};
-	int err = pack(s, kind, profile, &packed);
+	struct pyro_upload upload = {.time_ns = profile->time_ns};
+	int err = pack(s, kind, profile, &upload);
 
 	if (!err && !s->uploader) {
-		err = drop(s, kind, &packed);
+		err = drop(s, kind, &upload.body);
 		pyro_counts.written += err == 0;
 	}
 	pyro_counts.unwritten += err != 0;
 	if (!err && s->uploader)
-		err = push(s, profile, &packed);
-	pyro_buf_free(&packed);
+		err = push(s, &upload);
+	pyro_buf_free(&upload.body);
 	if (err)
 		PYRO_LOG_ONCE("a profile could not be written: %s",
 			      pyroscope_strerror(err));

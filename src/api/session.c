@@ -22,9 +22,6 @@
 #include "source/hook.h"
 
 #define DEBUG_ROOT "/usr/lib/debug"
-#define UPLOAD_TIMEOUT_MS 10000
-/* An hour without a server, at four profiles in 15 seconds. */
-#define QUEUE_PROFILES 1024
 #define QUEUE_BYTES ((size_t)16 << 20)
 /* pyroscope_load() may block for 3 ms. */
 #define START_LOCK_NS (2 * PYRO_NS_PER_MS)
@@ -54,8 +51,10 @@ static int start_uploader(struct pyro_session *s)
 	struct pyro_uploader_config config = {
 		.url = s->config.url,
 		.user_agent = "pyroscope-c/" PYROSCOPE_VERSION_STRING,
-		.timeout_ms = UPLOAD_TIMEOUT_MS,
-		.queue_max = QUEUE_PROFILES,
+		.headers = s->config.headers,
+		.timeout_ms = s->config.send_timeout_ms,
+		.queue_max = s->config.queue_max,
+		.tries_max = s->config.tries_max,
 		.queue_bytes_max = QUEUE_BYTES,
 		.stats = &pyro_counts.upload,
 	};

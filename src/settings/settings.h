@@ -30,6 +30,17 @@ enum pyro_setting_id {
 	PYRO_SET_LINES_MEMORY_MIB,
 	PYRO_SET_OUTPUT_DIR,
 	PYRO_SET_CONFIGURATION_FILE,
+	PYRO_SET_FORMAT,
+	PYRO_SET_BASIC_AUTH_USER,
+	PYRO_SET_BASIC_AUTH_PASSWORD,
+	PYRO_SET_BASIC_AUTH_PASSWORD_FILE,
+	PYRO_SET_AUTH_TOKEN,
+	PYRO_SET_AUTH_TOKEN_FILE,
+	PYRO_SET_TENANT_ID,
+	PYRO_SET_HTTP_HEADERS,
+	PYRO_SET_EXPORT_TIMEOUT,
+	PYRO_SET_QUEUE_CAPACITY,
+	PYRO_SET_MAX_TRIES,
 	PYRO_SET_LOG_FILE,
 	PYRO_SET_CHILDREN,
 	/* Other clients' switches: what they turn on or off of the types. */
@@ -43,6 +54,13 @@ enum pyro_setting_id {
 	PYRO_SET_HEAP_AGES,
 	PYRO_SET_LIBRARY,
 	PYRO_SETTINGS
+};
+
+/* How profiles are sent. Words are not 0. */
+enum pyro_format {
+	PYRO_FORMAT_PUSH = 1,
+	PYRO_FORMAT_INGEST, /* for servers and agents that have nothing else */
+	PYRO_FORMAT_FILE    /* not at all: into output_dir */
 };
 
 /* How a value is written. */

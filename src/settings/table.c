@@ -12,6 +12,7 @@
 #include "profile/frames.h"
 #include "profile/types.h"
 #include "settings/settings.h"
+#include "transport/headers.h"
 #include "transport/url.h"
 
 #define FIELD(name) offsetof(struct pyroscope_config, name)
@@ -52,6 +53,13 @@ static const struct pyro_setting_word demangle[] = {
 	{"simplified", PYRO_DEMANGLE_SIMPLIFIED + 1},
 	{"full", PYRO_DEMANGLE_FULL + 1},
 	{"none", PYRO_DEMANGLE_NONE + 1},
+	{NULL, 0},
+};
+
+static const struct pyro_setting_word formats[] = {
+	{"push", PYRO_FORMAT_PUSH},
+	{"ingest", PYRO_FORMAT_INGEST},
+	{"file", PYRO_FORMAT_FILE},
 	{NULL, 0},
 };
 
@@ -252,6 +260,113 @@ const struct pyro_setting pyro_setting[PYRO_SETTINGS] = {
 			.help = "a file of lines such as sample_rate = 50, of "
 				"at most "
 				"64 KiB",
+		},
+	[PYRO_SET_FORMAT] =
+		{
+			.name = "format",
+			.kind = PYRO_KIND_WORD,
+			.field = FIELD(format),
+			.fallback = "push",
+			.words = formats,
+			.help = "how profiles are sent; ingest: by /ingest, "
+				"for servers and agents without push; file: "
+				"into output_dir, which is so wherever that is "
+				"set",
+		},
+	[PYRO_SET_BASIC_AUTH_USER] =
+		{
+			.name = "basic_auth_user",
+			.kind = PYRO_KIND_TEXT,
+			.field = FIELD(basic_auth_user),
+			.min = 1,
+			.max = PYRO_URL_USER_MAX,
+			.help = "basic authentication, as by user:password@ "
+				"in server_address, over which it wins",
+		},
+	[PYRO_SET_BASIC_AUTH_PASSWORD] =
+		{
+			.name = "basic_auth_password",
+			.kind = PYRO_KIND_TEXT,
+			.flags = PYRO_SETTING_SECRET,
+			.field = FIELD(basic_auth_password),
+			.min = 1,
+			.max = PYRO_URL_PASSWORD_MAX,
+			.help = "its password",
+		},
+	[PYRO_SET_BASIC_AUTH_PASSWORD_FILE] =
+		{
+			.name = "basic_auth_password_file",
+			.kind = PYRO_KIND_TEXT,
+			.min = 1,
+			.max = PATH_MAX - 1,
+			.help = "a file that holds the password",
+		},
+	[PYRO_SET_AUTH_TOKEN] =
+		{
+			.name = "auth_token",
+			.kind = PYRO_KIND_TEXT,
+			.flags = PYRO_SETTING_SECRET,
+			.field = FIELD(auth_token),
+			.min = 1,
+			.max = PYRO_SECRET_MAX,
+			.help = "bearer token, without basic_auth_user",
+		},
+	[PYRO_SET_AUTH_TOKEN_FILE] =
+		{
+			.name = "auth_token_file",
+			.kind = PYRO_KIND_TEXT,
+			.min = 1,
+			.max = PATH_MAX - 1,
+			.help = "a file that holds the token",
+		},
+	[PYRO_SET_TENANT_ID] =
+		{
+			.name = "tenant_id",
+			.kind = PYRO_KIND_TEXT,
+			.field = FIELD(tenant_id),
+			.min = 1,
+			.max = 150,
+			.help = "header X-Scope-OrgID, for servers with "
+				"tenants: letters, digits and !-_.*'()",
+		},
+	[PYRO_SET_HTTP_HEADERS] =
+		{
+			.name = "http_headers",
+			.kind = PYRO_KIND_TEXT,
+			.flags = PYRO_SETTING_SECRET,
+			.field = FIELD(http_headers),
+			.min = 2,
+			.max = PYRO_HEADERS_MAX,
+			.help = "more headers, as JSON: {\"name\": \"value\"}",
+		},
+	[PYRO_SET_EXPORT_TIMEOUT] =
+		{
+			.name = "profile_export_timeout",
+			.kind = PYRO_KIND_MS,
+			.fallback = "10s",
+			.min = 1000,
+			.max = 300000,
+			.help = "for one try to send a profile",
+		},
+	[PYRO_SET_QUEUE_CAPACITY] =
+		{
+			.name = "push_queue_capacity",
+			.kind = PYRO_KIND_NUMBER,
+			.fallback = "1024",
+			.min = 1,
+			.max = 65536,
+			.help = "profiles that wait for the server, if 16 MiB "
+				"hold them",
+		},
+	[PYRO_SET_MAX_TRIES] =
+		{
+			.name = "ingest_max_tries",
+			.kind = PYRO_KIND_NUMBER,
+			.fallback = "10",
+			.min = 1,
+			.max = 1000,
+			.help = "for a profile to which the server answers "
+				"408, 429 or 500",
 		},
 	[PYRO_SET_LOG_FILE] =
 		{

@@ -14,7 +14,6 @@
 #define TENANT_MAX 150 /* the server's limit */
 #define USER_MAX PYRO_URL_USER_MAX
 #define PASSWORD_MAX PYRO_URL_PASSWORD_MAX
-#define VALUE_MAX ((size_t)4 << 10)
 
 static bool is_alnum(char c)
 {
@@ -65,7 +64,7 @@ static const char *check_name(const struct pyro_headers *headers,
 	if (is_ours(name))
 		return "a header that the library writes itself";
 	if (has(headers, name))
-		return "one header twice";
+		return "there is a header of that name already";
 	return NULL;
 }
 
@@ -142,12 +141,12 @@ const char *pyro_headers_basic(struct pyro_headers *headers, const char *user,
 
 const char *pyro_headers_bearer(struct pyro_headers *headers, const char *token)
 {
-	char value[VALUE_MAX] = "Bearer ";
+	char value[7 + PYRO_SECRET_MAX + 1] = "Bearer ";
 	size_t len = strlen(token);
 
 	if (len == 0)
 		return "an empty token";
-	if (len >= sizeof(value) - 7)
+	if (len > PYRO_SECRET_MAX)
 		return "a token of more than 4 KiB";
 	memcpy(value + 7, token, len + 1);
 	return pyro_headers_add(headers, "Authorization", value);
@@ -237,7 +236,7 @@ const char *pyro_headers_json(struct pyro_headers *headers, const char *json)
 {
 	static const char no[] = "it is not like {\"name\": \"value\"}";
 	const char *at = skip_space(json);
-	char name[256], value[VALUE_MAX];
+	char name[256], value[PYRO_SECRET_MAX + 1];
 
 	if (*at++ != '{')
 		return no;

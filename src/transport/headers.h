@@ -8,7 +8,8 @@
 
 #include "base/util.h"
 
-#define PYRO_HEADERS_MAX ((size_t)8 << 10)
+#define PYRO_HEADERS_MAX 8192u
+#define PYRO_SECRET_MAX 4096u /* bytes of a token */
 
 /* Zero-initialised is none. */
 struct pyro_headers {

@@ -19,7 +19,6 @@
 #include "transport/http.h"
 
 #define PUSH_PATH "/push.v1.PusherService/Push"
-#define REFUSALS_MAX 10
 #define AGE_MAX_NS ((int64_t)(55 * 60 * PYRO_NS_PER_SEC))
 #define BACKOFF_MIN_NS (500 * PYRO_NS_PER_MS)
 #define BACKOFF_MAX_NS (60 * PYRO_NS_PER_SEC)
@@ -250,15 +249,19 @@ static void note_refused(struct pyro_uploader *u,
 				   : response->message);
 }
 
-/* May it be this profile that the server cannot take, and not the server? */
-static bool is_refusal(int status)
+/* Is it the server, and surely not this profile? */
+static bool is_outage(int status)
 {
-	return status == 408 || status == 429 || status == 500;
+	return status >= 502 && status <= 504;
 }
 
-static bool can_pass(int status)
+static bool can_pass(const struct entry *entry, int status)
 {
-	return is_refusal(status) || (status >= 502 && status <= 504);
+	/* /ingest says 422 for everything, also for what will pass. */
+	if (status == 422 && entry->upload.body_at)
+		return entry->refusals == 0;
+	return is_outage(status) || status == 408 || status == 429 ||
+	       status == 500;
 }
 
 static uint64_t backoff_ns(unsigned failures, uint32_t retry_after_s)
@@ -282,8 +285,8 @@ static void settle_failure(struct pyro_uploader *u, int err,
 	u->failures++;
 	u->next_try_ns = now + backoff_ns(u->failures, response->retry_after_s);
 	note_failure(u, err, response, now, note);
-	if (!err && is_refusal(response->status) &&
-	    ++entry_at(u, 0)->refusals >= REFUSALS_MAX) {
+	if (!err && !is_outage(response->status) &&
+	    ++entry_at(u, 0)->refusals >= u->config.tries_max) {
 		remove_entry(u, 0);
 		u->config.stats->dropped_refused++;
 	}
@@ -322,7 +325,7 @@ static void settle(struct pyro_uploader *u, int err,
 		u->config.stats->failed_tries++;
 	/* Without libcurl a further try is as vain as this one; its absence
 	 * has been told. */
-	if (err ? err != -ENOTSUP : can_pass(response->status))
+	if (err ? err != -ENOTSUP : can_pass(entry_at(u, 0), response->status))
 		settle_failure(u, err, response, note);
 	else
 		settle_answer(u, sent, response, note);
@@ -332,17 +335,20 @@ static void settle(struct pyro_uploader *u, int err,
 /* Called with the lock, which is given up during the transfer. */
 static void try_head(struct pyro_uploader *u)
 {
-	const struct pyro_buf *body = &entry_at(u, 0)->upload.body;
+	const struct pyro_upload *upload = &entry_at(u, 0)->upload;
+	const char *path = (const char *)upload->body.data;
+	size_t at = upload->body_at;
 	struct pyro_http_request request = {
 		.url = &u->config.url,
-		.path = PUSH_PATH,
-		.content_type = "application/proto",
-		.content_encoding = "gzip",
+		.path = at ? path : PUSH_PATH,
+		.content_type =
+			at ? path + strlen(path) + 1 : "application/proto",
+		.content_encoding = at ? NULL : "gzip",
 		.user_agent = u->config.user_agent,
 		.headers = u->config.headers.text,
 		.proxy = &u->proxy,
-		.body = body->data,
-		.body_len = body->len,
+		.body = upload->body.data + at,
+		.body_len = upload->body.len - at,
 		.timeout_ms = u->config.timeout_ms,
 		.ca_file = u->ca_file,
 		.cancel = &u->cancel,

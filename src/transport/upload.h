@@ -6,7 +6,7 @@
  * Retry-After, drops and counts what cannot; bytes are never changed between
  * tries, so the server can tell a repeat. When the queue is full the oldest
  * goes. A profile that a server which works refuses (408, 429, 500) is given up
- * after ten tries; that there is none to be had is not the profile's fault, and
+ * after some tries; that there is none to be had is not the profile's fault, and
  * only the bounds of the queue and the profile's age end that. */
 #ifndef PYRO_TRANSPORT_UPLOAD_H
 #define PYRO_TRANSPORT_UPLOAD_H
@@ -18,7 +18,10 @@
 #include "transport/url.h"
 
 struct pyro_upload {
-	struct pyro_buf body; /* the push message, already gzipped */
+	/* The push message, gzipped; or, with body_at, a request to /ingest:
+	 * its path and its content type, each with a NUL, then the body. */
+	struct pyro_buf body;
+	size_t body_at;
 	/* The profile's own time (CLOCK_REALTIME), by which the server refuses
 	 * what is more than an hour old: after 55 minutes it is not sent. */
 	int64_t time_ns;
@@ -43,6 +46,7 @@ struct pyro_uploader_config {
 	uint32_t timeout_ms; /* of one try, connect to last byte */
 	size_t queue_max;    /* profiles */
 	size_t queue_bytes_max;
+	unsigned tries_max; /* of a profile that the server refuses for now */
 	/* Borrowed for the process's life: a thread that was given up counts,
 	 * too. */
 	struct pyro_upload_stats *stats;

@@ -26,23 +26,27 @@ type server struct {
 }
 
 // startServer returns when profiles can be pushed and queried. The server
-// finds names at debuginfodURL, unless that is "", and writes its log to logPath.
+// finds names at debuginfodURL, unless that is "", has more flags, and writes its
+// log to logPath.
 // Must be called from a goroutine that is locked to its thread for the server's
 // life: the server dies with that thread.
-func startServer(binary, debuginfodURL, logPath string) (*server, error) {
+func startServer(binary, debuginfodURL, logPath string,
+	more ...string) (*server, error) {
 	var err error
 
 	// Another process may take a port between its choice and its use.
 	for try := 0; try < 3; try++ {
 		var s *server
-		if s, err = tryServer(binary, debuginfodURL, logPath); err == nil {
+		if s, err = tryServer(binary, debuginfodURL, logPath,
+			more); err == nil {
 			return s, nil
 		}
 	}
 	return nil, err
 }
 
-func tryServer(binary, debuginfodURL, logPath string) (*server, error) {
+func tryServer(binary, debuginfodURL, logPath string,
+	more []string) (*server, error) {
 	ports, err := freePorts(4)
 	if err != nil {
 		return nil, err
@@ -57,7 +61,7 @@ func tryServer(binary, debuginfodURL, logPath string) (*server, error) {
 	}
 	defer log.Close()
 
-	flags := serverFlags(dataDir, ports)
+	flags := append(serverFlags(dataDir, ports), more...)
 	if debuginfodURL != "" {
 		flags = append(flags, "-symbolizer.enabled=true",
 			"-symbolizer.debuginfod-url="+debuginfodURL)
