@@ -6,7 +6,7 @@
  *     <pid>-<began>-<n>.pb.gz        a window's profile of CPU time, renamed
  *                                    when complete
  *     <pid>-<began>-<n>.heap.pb.gz   a window's profile of the heap, too;
- *                                    .mutex and .block likewise
+ *                                    .mutex, .block and .threads likewise
  *     <pid>-<began>.open             empty, there while a window has samples
  *                                    that are in no file
  *     log                            lines for the user
@@ -40,6 +40,7 @@ enum pyro_drop_kind {
 	PYRO_DROP_HEAP,
 	PYRO_DROP_MUTEX,
 	PYRO_DROP_BLOCK,
+	PYRO_DROP_THREADS,
 	PYRO_DROP_KINDS
 };
 /* In file names: "", ".heap" and so on. */

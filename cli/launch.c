@@ -11,6 +11,8 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "profile/types.h"
+
 /* The library, which is installed or built near this executable. */
 static bool find_library(char path[PATH_MAX])
 {
@@ -171,6 +173,10 @@ const char *pyro_launch_environment(const struct pyro_launch *launch,
 	/* LD_PRELOAD last: without it the others do nothing. */
 	err = err || set("PYROSCOPE_COMMAND", folder ? "record" : "exec");
 	err = err || set_given(launch);
+	/* Threads are looked at when a profile is written: often, for a run. */
+	if (folder && (launch->types & PYRO_TYPE_THREADS_ANY) &&
+	    !getenv("PYROSCOPE_UPLOAD_INTERVAL"))
+		err = err || set_setting(PYRO_SET_UPLOAD_INTERVAL, "1s");
 	err = err || set("PYROSCOPE_HEAP_AGES", launch->leaks ? "1" : NULL);
 	err = err || set("PYROSCOPE_OUTPUT_DIR", folder);
 	err = err || set_log(launch, folder);

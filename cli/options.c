@@ -30,6 +30,7 @@ static const char record_help[] =
 	"  pyro record -t heap -o heap.pb.gz -- ./app\n"
 	"  pyro record --leaks -- ./app\n"
 	"  pyro record -t block -o waits.pb.gz -- ./app\n"
+	"  pyro record -t threads -o threads.pb.gz -- ./app\n"
 	"\n"
 	"Runs the program and all that it starts, and writes one pprof profile "
 	"of\n"
@@ -59,8 +60,8 @@ static const struct {
 	 true,
 	 "-o FILE",
 	 "default: pyro.pb.gz. Of what is profiled, the first of cpu, heap, "
-	 "block is written there, the others beside it: x.pb.gz, "
-	 "x.heap.pb.gz"},
+	 "mutex, block, threads is written there, the others beside it: "
+	 "x.pb.gz, x.heap.pb.gz"},
 	{{"leaks", optional_argument, NULL, OPT_LEAKS},
 	 true,
 	 "--leaks[=AGE]",

@@ -125,6 +125,7 @@ static void say_run(const struct pyro_recording *rec)
 		[PYRO_DROP_HEAP] = "sampled allocation",
 		[PYRO_DROP_MUTEX] = "sampled unlock",
 		[PYRO_DROP_BLOCK] = "sampled wait",
+		[PYRO_DROP_THREADS] = "thread",
 	};
 	const struct pyro_drops *drops = &rec->drops;
 	const struct pyro_profile *cpu = rec->of[PYRO_DROP_CPU].profile;
@@ -228,6 +229,24 @@ static void say_waits(const struct pyro_recording *rec, int kind)
 	say_top(profile, pyro_type_default(profile), true);
 }
 
+/* Where threads were when all of them were looked at. */
+static void say_threads(const struct pyro_recording *rec)
+{
+	const struct pyro_profile *profile = rec->of[PYRO_DROP_THREADS].profile;
+	size_t looks = rec->drops.of[PYRO_DROP_THREADS].files;
+
+	if (!profile)
+		return;
+	if (looks == 0) {
+		pyro_say("threads: no process told of any");
+		return;
+	}
+	pyro_say("threads: %.1f on average, at %zu moment%s; most often in:",
+		 (double)pyro_type_total(profile, 0) / (double)looks, looks,
+		 looks == 1 ? "" : "s");
+	say_top(profile, 0, true);
+}
+
 static void say_leaks(const struct pyro_recording *rec)
 {
 	const struct pyro_leaks *leaks = &rec->leaks;
@@ -271,6 +290,7 @@ void pyro_summary_say(const struct pyro_recording *rec)
 		say_heap_top(heap);
 	say_waits(rec, PYRO_DROP_MUTEX);
 	say_waits(rec, PYRO_DROP_BLOCK);
+	say_threads(rec);
 	for (int i = 0; i < PYRO_DROP_KINDS; i++) {
 		bool leaks = i == PYRO_DROP_HEAP && rec->leaks.profile;
 		const char *path = rec->of[i].output.path;

@@ -11,7 +11,7 @@ import gzip
 import sys
 
 PSEUDO = {"[lost]", "[unsampled]", "[pyroscope]", "[overflow]",
-          "[signal delayed]", "[other]"}
+          "[signal delayed]", "[other]", "[thread not reached]"}
 
 
 def is_cut(name):

@@ -422,6 +422,10 @@ static void test_types(void **state)
 		{"block", NULL, 0, 0, PYRO_TYPE_BLOCK},
 		{"mutex_duration,block_count", NULL, 0, 0,
 		 PYRO_TYPE_MUTEX_DURATION | PYRO_TYPE_BLOCK_COUNT},
+		{"threads", NULL, 0, 0, PYRO_TYPE_THREADS},
+		{NULL, "goroutines,threads", 0, 0, PYRO_TYPE_THREADS_ANY},
+		{"inuse_space,block_count", NULL, 0, 0,
+		 PYRO_TYPE_INUSE_SPACE | PYRO_TYPE_BLOCK_COUNT},
 		{" inuse_space ,cpu, alloc_space,cpu", NULL, 0, 0,
 		 PYRO_TYPE_CPU | PYRO_TYPE_ALLOC_SPACE | PYRO_TYPE_INUSE_SPACE},
 		/* The rest applies. */

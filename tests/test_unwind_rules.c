@@ -238,6 +238,104 @@ static void test_registers(void **state)
 	CHECK(PYRO_STOP_REGISTER, AT_PLAIN, AT_CASE + 8);
 }
 
+/* --- another thread's, of which pc and sp alone are known --- */
+
+static size_t copies;
+
+static bool copy_words(uint64_t *to, uintptr_t addr, size_t len)
+{
+	copies++;
+	if (addr - (at(0) & ~(uintptr_t)255) > sizeof(word) + 255)
+		return false;
+	/* NOLINTNEXTLINE(performance-no-int-to-ptr) */
+	memcpy(to, (const void *)addr, len);
+	return true;
+}
+
+static void check_foreign(enum pyro_stop stop, size_t sp, const uintptr_t *want,
+			  size_t count)
+{
+	size_t depth = pyro_unwind_foreign(snapshot, TEXT + AT_CASE, at(sp),
+					   copy_words, pc, DEPTH, &result);
+
+	if (result.stop != stop)
+		fail_msg("ended by \"%s\"", pyro_stop_name(result.stop));
+	assert_int_equal(depth, count);
+	for (size_t i = 0; i < count; i++)
+		assert_int_equal(pc[i], TEXT + want[i]);
+}
+
+#define CHECK_FOREIGN(stop, sp, ...)                                \
+	do {                                                        \
+		const uintptr_t want[] = {__VA_ARGS__};             \
+		snapshot->memo = image.memo;                        \
+		check_foreign(stop, sp, want, PYRO_COUNT_OF(want)); \
+		check_foreign(stop, sp, want, PYRO_COUNT_OF(want)); \
+		snapshot->memo = NULL;                              \
+	} while (0)
+
+/* Where a frame finds its caller by a register, a frame further in must have saved
+ * it, in a slot that is there still. */
+static void test_foreign(void **state)
+{
+	(void)state;
+	set_rule(RULE(.cfa = PYRO_CFA_SP, .cfa_off = 16));
+	word[5] = TEXT + AT_START + 8;
+	copies = 0;
+	CHECK_FOREIGN(PYRO_STOP_END, 4, AT_CASE, AT_START + 7);
+	assert_true(copies > 0);
+	image.rule[3].cfa = PYRO_CFA_FP;
+	CHECK_FOREIGN(PYRO_STOP_REGISTER, 4, AT_CASE);
+	image.rule[3].cfa = PYRO_CFA_RBX;
+	CHECK_FOREIGN(PYRO_STOP_REGISTER, 4, AT_CASE);
+}
+
+static void test_foreign_saved(void **state)
+{
+	(void)state;
+	/* Saved at sp, by a frame that has called one whose CFA is fp's. */
+	set_rule(RULE(.cfa = PYRO_CFA_SP, .cfa_off = 16, .fp_off = -16,
+		      .flags = PYRO_RULE_FP_SAVED));
+	image.rule[2] = RULE(.cfa = PYRO_CFA_FP, .cfa_off = 16);
+	word[4] = at(10);
+	word[5] = TEXT + AT_OTHER + 9;
+	word[11] = TEXT + AT_START + 8;
+	CHECK_FOREIGN(PYRO_STOP_END, 4, AT_CASE, AT_OTHER + 8, AT_START + 7);
+	/* Popped, so that the register has it, which is not known. */
+	image.rule[3].cfa_off = 8;
+	CHECK_FOREIGN(PYRO_STOP_REGISTER, 5, AT_CASE, AT_OTHER + 8);
+	/* Its place is told by the register itself. */
+	image.rule[3].cfa_off = 16;
+	image.rule[3].flags = PYRO_RULE_FP_AT_FP;
+	CHECK_FOREIGN(PYRO_STOP_REGISTER, 4, AT_CASE, AT_OTHER + 8);
+	image.rule[3] = RULE(.cfa = PYRO_CFA_SP, .cfa_off = 16, .rbx_off = -16,
+			     .flags = PYRO_RULE_RBX_SAVED);
+	image.rule[2].cfa = PYRO_CFA_RBX;
+	CHECK_FOREIGN(PYRO_STOP_END, 4, AT_CASE, AT_OTHER + 8, AT_START + 7);
+	image.rule[3].cfa_off = 8;
+	CHECK_FOREIGN(PYRO_STOP_REGISTER, 5, AT_CASE, AT_OTHER + 8);
+}
+
+/* In a walk of one's own: what is lost does not come back by a popped slot. */
+static void test_lost_stays_lost(void **state)
+{
+	(void)state;
+	set_rule(RULE(.cfa = PYRO_CFA_SP, .cfa_off = 16,
+		      .flags = PYRO_RULE_FP_LOST));
+	image.rule[2] = RULE(.cfa = PYRO_CFA_SP, .cfa_off = 16, .fp_off = -24,
+			     .flags = PYRO_RULE_FP_SAVED);
+	image.rule[1] = RULE(.cfa = PYRO_CFA_FP, .cfa_off = 16);
+	set_pc_sp(AT_CASE, 4);
+	set_reg(REG_RBP, at(10));
+	word[5] = TEXT + AT_OTHER + 9;
+	word[7] = TEXT + AT_PLAIN + 9;
+	word[11] = TEXT + AT_START + 8;
+	CHECK(PYRO_STOP_REGISTER, AT_CASE, AT_OTHER + 8, AT_PLAIN + 8);
+	/* And what is not, is not lost by it. */
+	image.rule[3].flags = 0;
+	CHECK(PYRO_STOP_END, AT_CASE, AT_OTHER + 8, AT_PLAIN + 8, AT_START + 7);
+}
+
 static void test_caller_sp_in_memory(void **state)
 {
 	(void)state;
@@ -391,6 +489,9 @@ int main(void)
 		cmocka_unit_test(test_large),
 		cmocka_unit_test(test_plt),
 		cmocka_unit_test(test_registers),
+		cmocka_unit_test(test_foreign),
+		cmocka_unit_test(test_foreign_saved),
+		cmocka_unit_test(test_lost_stays_lost),
 		cmocka_unit_test(test_caller_sp_in_memory),
 		cmocka_unit_test(test_red_zone),
 		cmocka_unit_test(test_unmapped),

@@ -181,7 +181,7 @@ static void test_stack_of_the_handler(void **state)
 	assert_int_equal(pyro_on_init(), 0);
 	assert_int_equal(pyro_slots_init(256), 0);
 	assert_int_equal(pyro_registry_init(), 0);
-	assert_int_equal(pyro_cpu_start(1000), 0);
+	assert_int_equal(pyro_cpu_start(1000, false), 0);
 	assert_int_equal(sigaltstack(&ss, NULL), 0);
 	install(SIGUSR1, on_probe, SA_ONSTACK);
 	raise(SIGUSR1);

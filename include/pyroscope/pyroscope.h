@@ -197,6 +197,11 @@ struct pyroscope_config {
 	 *   "block_duration" how long
 	 *   "block"          both. Waits shorter than a millisecond are sampled,
 	 *                    so that sums are right on average.
+	 *   "threads"        what all threads do when a profile ends: how many
+	 *                    there are of each stack, with the labels thread,
+	 *                    its name (of 200 names at most), and state. Those
+	 *                    that wait are not woken for it.
+	 *   "goroutines"     the same under the name that Grafana knows from Go
 	 * Blank space around a word is dropped. A word that is none of these is an
 	 * error here, and in the variable a log line.
 	 * Variable: PYROSCOPE_PROFILE_TYPES.
@@ -450,8 +455,8 @@ PYROSCOPE_API void pyroscope_heap_alloc(const void *block, size_t size);
 PYROSCOPE_API void pyroscope_heap_free(const void *block);
 
 /* Labels: what the calling thread is working on, such as route "/cart". Samples of
- * all kinds carry the labels that their thread has at that moment; Pyroscope shows a
- * series for each set of labels, to be filtered and compared by.
+ * all kinds but "threads" carry the labels that their thread has at that moment;
+ * Pyroscope shows a series for each set of labels, to be filtered and compared by.
  *
  *     void handle(const struct request *request)
  *     {

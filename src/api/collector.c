@@ -95,6 +95,10 @@ static void add_record(struct pyro_session *s, const struct pyro_record *record)
 		if (!pyro_modules_place(s->modules, record->generation, pc,
 					&map))
 			stack.stop = PYRO_STOP_UNLOADED;
+		/* Hooks in which a thread waits, as it does without them. */
+		if (record->kind == PYRO_KIND_THREADS && map &&
+		    map->module == s->threads.own)
+			continue;
 		frames[stack.depth++] =
 			map ? (uint64_t)map->module << 48 |
 					PYRO_FRAME_ADDRESS(pc - map->bias)
@@ -102,6 +106,10 @@ static void add_record(struct pyro_session *s, const struct pyro_record *record)
 	}
 	if (record->kind == PYRO_KIND_HEAP) {
 		pyro_heap_window_add(s, &stack, &record->heap);
+		return;
+	}
+	if (record->kind == PYRO_KIND_THREADS) {
+		pyro_threads_window_add(s, &stack, record->tid);
 		return;
 	}
 	if (record->kind != PYRO_KIND_CPU) {
@@ -124,10 +132,9 @@ static void add_batch(struct pyro_session *s)
 	s->batched = 0;
 }
 
-static void take_record(void *arg, const struct pyro_record *record)
+void pyro_collector_add(struct pyro_session *s,
+			const struct pyro_record *record)
 {
-	struct pyro_session *s = arg;
-
 	memcpy(&s->batch[s->batched++], record,
 	       offsetof(struct pyro_record, pc) +
 		       record->depth * sizeof(record->pc[0]));
@@ -135,7 +142,12 @@ static void take_record(void *arg, const struct pyro_record *record)
 		add_batch(s);
 }
 
-static size_t sweep(struct pyro_session *s)
+static void take_record(void *arg, const struct pyro_record *record)
+{
+	pyro_collector_add(arg, record);
+}
+
+size_t pyro_collector_sweep(struct pyro_session *s)
 {
 	size_t swept = pyro_slots_sweep(take_record, s);
 	struct pyro_weight lost;
@@ -179,11 +191,11 @@ static size_t refresh(struct pyro_session *s, uint64_t now)
 		uint32_t newest = pyro_modules_current()->generation;
 
 		s->stale = false; /* unless the sweep sees more */
-		swept = sweep(s);
+		swept = pyro_collector_sweep(s);
 		pyro_modules_reclaim(s->modules, newest);
 	}
 	allow_urgent(s, now, fresh || s->stale);
-	return swept + sweep(s);
+	return swept + pyro_collector_sweep(s);
 }
 
 static bool alive(void *arg, pid_t tid)
@@ -204,12 +216,13 @@ static void scan(struct pyro_session *s, uint64_t now)
 {
 	if (now < s->next_scan_ns)
 		return;
+	if (s->config.types & (PYRO_TYPE_CPU | PYRO_TYPE_THREADS_ANY))
+		pyro_cpu_check_signal();
 	if (!(s->config.types & PYRO_TYPE_CPU)) {
 		reclaim();
 		s->next_scan_ns = now + IDLE_NS;
 		return;
 	}
-	pyro_cpu_check_signal();
 
 	/* Its own time: it may have waited for a processor in between. */
 	uint64_t begin = pyro_clock_ns(CLOCK_THREAD_CPUTIME_ID);
@@ -233,6 +246,7 @@ static void window_end(struct pyro_session *s, bool last)
 	pyro_cpu_window_end(s, last);
 	pyro_heap_window_end(s, &began, last);
 	pyro_wait_window_end(s, &began, last);
+	pyro_threads_window_end(s, &began, last);
 }
 
 static bool asked_for(struct pyro_session *s)
@@ -278,21 +292,35 @@ static void arm(struct pyro_session *s)
 	pyro_wake(&s->armed);
 }
 
-/* One round; returns whether there were records. */
-static bool collect(struct pyro_session *s)
+static void switch_off(void)
+{
+	pyro_on_set(PYRO_ON_NO);
+	pyro_heap_stop();
+	pyro_wait_stop();
+	pyro_cpu_stop();
+	pyro_registry_quiesce();
+}
+
+/* One round; returns whether there were records. *last: none is to follow. */
+static bool collect(struct pyro_session *s, bool *last)
 {
 	uint32_t asked = atomic_load(&s->flush_asked);
-	bool stop = atomic_load(&s->stop_asked);
+	bool stop = *last = atomic_load(&s->stop_asked);
 	uint64_t now = pyro_clock_ns(CLOCK_MONOTONIC);
+	bool over = stop || asked != atomic_load(&s->flush_done) ||
+		    now - s->window.start_ns >=
+			    s->config.upload_interval_ms * PYRO_NS_PER_MS;
 
+	if (over)
+		pyro_threads_window_take(s, stop);
+	if (stop)
+		switch_off();
 	scan(s, now);
 	pyro_labels_tell();
 
 	bool busy = refresh(s, now) > 0;
 
-	if (stop || asked != atomic_load(&s->flush_done) ||
-	    now - s->window.start_ns >=
-		    s->config.upload_interval_ms * PYRO_NS_PER_MS)
+	if (over)
 		window_end(s, stop);
 	if (asked != atomic_load(&s->flush_done)) {
 		atomic_store(&s->flush_done, asked);
@@ -323,24 +351,16 @@ static void wait_for_work(struct pyro_session *s, bool busy)
 /* False: paused. */
 static bool run(struct pyro_session *s)
 {
-	bool stop, busy = false;
+	bool last = false, busy = false;
 
 	if (!atomic_load(&s->armed))
 		arm(s);
-	do {
+	while (!last) {
 		wait_for_work(s, busy);
 		if (atomic_load(&s->pause_asked))
 			return false;
-		stop = atomic_load(&s->stop_asked);
-		if (stop) {
-			pyro_on_set(PYRO_ON_NO);
-			pyro_heap_stop();
-			pyro_wait_stop();
-			pyro_cpu_stop();
-			pyro_registry_quiesce();
-		}
-		busy = collect(s);
-	} while (!stop);
+		busy = collect(s, &last);
+	}
 	pyro_heap_forget();
 	/* Late handlers find no snapshot; who is still in one may use it. */
 	pyro_modules_unpublish(s->modules);

@@ -82,6 +82,7 @@ static void become_child(void)
 	s->stacks = (struct pyro_stacks){0};
 	s->heap = (struct pyro_heap_stacks){0};
 	s->waits[0] = s->waits[1] = (struct pyro_waits){0};
+	s->threads = (struct pyro_moment){0};
 	s->marked = false;
 	pyro_counts_forked();
 	pyro_slots_forked();

@@ -32,7 +32,32 @@ static const struct {
 		{"block", "block.pb.gz",
 		 "{\"contentions\":{\"display-name\":\"block_count\"},"
 		 "\"delay\":{\"display-name\":\"block_duration\"}}"},
+	[PYRO_OUTPUT_THREADS] = {"threads", "threads.pb.gz", NULL},
+	[PYRO_OUTPUT_GOROUTINES] = {"goroutines", "", NULL},
 };
+
+void pyro_output_comment(struct pyro_profile *profile, const char *what,
+			 const uint64_t stops[PYRO_STOP_COUNT], uint64_t lost)
+{
+	struct pyro_buf text = {0};
+	uint64_t truncated = 0;
+
+	for (int i = PYRO_STOP_END + 1; i < PYRO_STOP_COUNT; i++)
+		truncated += stops[i];
+	pyro_buf_printf(
+		&text, "pyroscope: %s samples=%llu lost=%llu truncated=%llu",
+		what, (unsigned long long)(stops[PYRO_STOP_END] + truncated),
+		(unsigned long long)lost, (unsigned long long)truncated);
+	for (int i = PYRO_STOP_END + 1; i < PYRO_STOP_COUNT; i++)
+		if (stops[i])
+			pyro_buf_printf(&text, " truncated_%s=%llu",
+					pyro_stop_name(i),
+					(unsigned long long)stops[i]);
+	pyro_buf_put(&text, "", 1);
+	if (!text.failed)
+		pyro_profile_comment(profile, (const char *)text.data);
+	pyro_buf_free(&text);
+}
 
 /* The series' labels but for those that the two ways to send spell differently;
  * pid has room for the number of a process. Returns how many. */

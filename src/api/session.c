@@ -82,7 +82,8 @@ static int prepare(struct pyro_session *s)
 	pyro_hook_init();
 	pyro_lifecycle_init();
 	return pyro_cpu_start(
-		s->config.types & PYRO_TYPE_CPU ? s->config.sample_rate : 0);
+		s->config.types & PYRO_TYPE_CPU ? s->config.sample_rate : 0,
+		s->config.types & PYRO_TYPE_THREADS_ANY);
 }
 
 static void free_naming(struct pyro_session *s)
@@ -138,6 +139,7 @@ int pyro_session_run(enum pyro_start_how how)
 	atomic_store(&s->state, PYRO_SESSION_RUNNING);
 	pyro_heap_window_start(s);
 	pyro_wait_window_start(s);
+	pyro_threads_window_start(s);
 	if (!forked)
 		pyro_on_set(PYRO_ON_STARTING);
 	err = pyro_thread_start("pyro-collect", pyro_collector_main, s);
@@ -261,6 +263,7 @@ static void free_session(struct pyro_session *s)
 	pyro_stacks_free(&s->stacks);
 	pyro_heap_stacks_free(&s->heap);
 	pyro_wait_window_free(s);
+	pyro_threads_window_free(s);
 	free_naming(s);
 	pyro_counts_stopped();
 	s->modules = NULL;

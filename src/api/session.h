@@ -6,6 +6,7 @@
  *   cpu_window.c   a window's clock and its profile of CPU time
  *   heap_window.c  a window's profile of the heap
  *   wait_window.c  a window's profiles of waiting
+ *   threads_window.c  what all threads do at a window's end
  *   output.c       a window's profiles to the server or the folder
  *   lifecycle.c    exit, fatal signals, fork and its children
  *   preload.c      the constructor */
@@ -88,6 +89,20 @@ struct pyro_session {
 	struct pyro_window window;
 	struct pyro_heap_stacks heap;
 	struct pyro_weight heap_lost; /* of this window */
+	/* What all threads do: the threads profile. */
+	struct pyro_moment {
+		struct pyro_stacks stacks; /* a tick is a thread */
+		struct pyro_strings names; /* of threads, in labels so far */
+		struct pyro_asked {
+			pid_t tid;       /* 0: its stack is known by now */
+			uint32_t labels; /* its name and state */
+			int timer;       /* if armed */
+			bool armed;
+		} * asked;
+		size_t count, cap;
+		uint32_t own;    /* the library as a module; 0: part of one */
+		bool taken, any; /* to be written; since the start */
+	} threads;
 	/* The mutex profile's and the block profile's. */
 	struct pyro_waits {
 		struct pyro_wait_stacks stacks;
@@ -128,6 +143,11 @@ int pyro_session_end(uint32_t timeout_ms, uint32_t failed_ms);
 
 /* collector.c */
 void pyro_collector_main(void *arg);
+/* Take a record in: it is added to its profile with others, and what is in the
+ * pool then. */
+void pyro_collector_add(struct pyro_session *s,
+			const struct pyro_record *record);
+size_t pyro_collector_sweep(struct pyro_session *s);
 
 /* cpu_window.c */
 /* Start measuring: the process's and the library's CPU time so far are not part
@@ -175,13 +195,32 @@ void pyro_wait_window_end(struct pyro_session *s, const struct pyro_window *w,
 			  bool last);
 void pyro_wait_window_free(struct pyro_session *s);
 
+/* threads_window.c: nothing where threads are not profiled. */
+void pyro_threads_window_start(struct pyro_session *s);
+/* Look at all threads, while they can be asked: that is before a stop. */
+void pyro_threads_window_take(struct pyro_session *s, bool last);
+/* A stack with its labels, or, of thread tid unless that is 0, without them: what a
+ * thread that was asked has told. */
+void pyro_threads_window_add(struct pyro_session *s,
+			     struct pyro_stack_frames *stack, pid_t tid);
+/* Write what was taken as the profile of the window that began as w says. */
+void pyro_threads_window_end(struct pyro_session *s,
+			     const struct pyro_window *w, bool last);
+void pyro_threads_window_free(struct pyro_session *s);
+
 /* output.c */
 enum pyro_output {
 	PYRO_OUTPUT_CPU,
 	PYRO_OUTPUT_HEAP,
 	PYRO_OUTPUT_MUTEX,
-	PYRO_OUTPUT_BLOCK
+	PYRO_OUTPUT_BLOCK,
+	PYRO_OUTPUT_THREADS,
+	PYRO_OUTPUT_GOROUTINES
 };
+/* Tell of the records that a profile is made of: how many there are by why their
+ * walk ended, and how many were lost. */
+void pyro_output_comment(struct pyro_profile *profile, const char *what,
+			 const uint64_t stops[PYRO_STOP_COUNT], uint64_t lost);
 /* False: it was dropped, after a log line. */
 bool pyro_output_window(struct pyro_session *s, enum pyro_output kind,
 			const struct pyro_profile *profile);

@@ -29,7 +29,8 @@ void pyro_counts_forked(void)
 
 static void read_stacks(struct pyroscope_stats *out)
 {
-	uint64_t *const reason[PYRO_STOP_COUNT] = {
+	/* What of CPU time there is no sample of has none. */
+	uint64_t *const reason[] = {
 		[PYRO_STOP_END] = &out->complete,
 		[PYRO_STOP_DEPTH] = &out->truncated_depth,
 		[PYRO_STOP_GAP] = &out->truncated_gap,
@@ -42,7 +43,7 @@ static void read_stacks(struct pyroscope_stats *out)
 		[PYRO_STOP_UNLOADED] = &out->truncated_unloaded,
 	};
 
-	for (size_t i = 0; i < PYRO_STOP_COUNT; i++) {
+	for (size_t i = 0; i < PYRO_COUNT_OF(reason); i++) {
 		*reason[i] = pyro_counts.samples[i];
 		out->samples += *reason[i];
 	}

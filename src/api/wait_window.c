@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 /* wait_window.c - the collector's part of the mutex and block profiles */
 #include "api/session.h"
-#include "base/buf.h"
 #include "base/os.h"
 #include "profile/wait_profile.h"
 #include "source/wait.h"
@@ -52,23 +51,6 @@ void pyro_wait_window_round(struct pyro_session *s, uint64_t now)
 	pyro_wait_adapt(now);
 }
 
-static void comment(const struct pyro_waits *w, const char *name,
-		    struct pyro_profile *profile)
-{
-	struct pyro_buf text = {0};
-
-	pyro_buf_printf(&text,
-			"pyroscope: %s samples=%llu lost=%llu truncated=%llu",
-			name, (unsigned long long)w->stacks.records,
-			(unsigned long long)w->lost,
-			(unsigned long long)(w->stacks.records -
-					     w->stacks.stops[PYRO_STOP_END]));
-	pyro_buf_put(&text, "", 1);
-	if (!text.failed)
-		pyro_profile_comment(profile, (const char *)text.data);
-	pyro_buf_free(&text);
-}
-
 static void want_lines(struct pyro_session *s,
 		       const struct pyro_wait_stacks *stacks)
 {
@@ -98,7 +80,8 @@ static struct pyro_profile *build(struct pyro_session *s, size_t i,
 	struct pyro_profile *profile = pyro_wait_profile(&window, s->modules);
 
 	if (profile)
-		comment(&s->waits[i], waits[i].name, profile);
+		pyro_output_comment(profile, waits[i].name,
+				    s->waits[i].stacks.stops, s->waits[i].lost);
 	return profile;
 }
 

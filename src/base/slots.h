@@ -21,6 +21,7 @@
 enum pyro_kind {
 	PYRO_KIND_CPU,
 	PYRO_KIND_HEAP,
+	PYRO_KIND_THREADS,
 	PYRO_KIND_MUTEX,
 	PYRO_KIND_BLOCK,
 	PYRO_KIND_COUNT
@@ -28,7 +29,8 @@ enum pyro_kind {
 
 /* What a record, or all that were lost, stand for. */
 struct pyro_weight {
-	uint64_t count; /* timer expirations; allocations; waits */
+	uint64_t count; /* timer expirations; allocations; waits;
+			 * threads */
 	uint64_t value; /* nanoseconds of CPU time; bytes; ns of waiting */
 };
 

@@ -122,13 +122,19 @@ int pyro_strings_init(struct pyro_strings *strings)
 	return strings->failed ? -ENOMEM : 0;
 }
 
+uint32_t pyro_strings_find(const struct pyro_strings *strings, const char *s,
+			   size_t len)
+{
+	struct pyro_string key = {s, len};
+
+	return pyro_table_find(&strings->table, pyro_hash(s, len, 0),
+			       same_string, strings, &key);
+}
+
 uint32_t pyro_strings_add(struct pyro_strings *strings, const char *s,
 			  size_t len)
 {
-	struct pyro_string key = {s, len};
-	uint64_t hash = pyro_hash(s, len, 0);
-	uint32_t found = pyro_table_find(&strings->table, hash, same_string,
-					 strings, &key);
+	uint32_t found = pyro_strings_find(strings, s, len);
 
 	if (found != PYRO_TABLE_NONE)
 		return found;
@@ -142,7 +148,8 @@ uint32_t pyro_strings_add(struct pyro_strings *strings, const char *s,
 	char *copy = pyro_arena_strndup(&strings->arena, s, len);
 
 	if (!items || !copy ||
-	    pyro_table_add(&strings->table, hash, (uint32_t)strings->count)) {
+	    pyro_table_add(&strings->table, pyro_hash(s, len, 0),
+			   (uint32_t)strings->count)) {
 		strings->failed = true;
 		return 0;
 	}

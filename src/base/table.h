@@ -52,6 +52,9 @@ struct pyro_strings {
 };
 
 int pyro_strings_init(struct pyro_strings *strings);
+/* The number of this string; PYRO_TABLE_NONE: it is not there. */
+uint32_t pyro_strings_find(const struct pyro_strings *strings, const char *s,
+			   size_t len);
 /* The number of this string, adding it if new; 0 and failed for OOM. */
 uint32_t pyro_strings_add(struct pyro_strings *strings, const char *s,
 			  size_t len);

@@ -19,21 +19,12 @@
  * Return addresses are looked up minus one, so that a call that never returns,
  * at the very end of its function, finds its own function. One that is in no
  * object has to stand behind a call, as in code made at run time: else it is
- * something else that lay on the stack. */
+ * something else that lay on the stack.
+ * unwind_foreign.c compiles the steps once more, with reads of another kind. */
 #include "capture/unwind.h"
 
 #include "capture/edge_aarch64.h"
 #include "capture/walker.h"
-
-const char *pyro_stop_name(enum pyro_stop stop)
-{
-	static const char *const name[PYRO_STOP_COUNT] = {
-		"complete", "depth",    "gap",      "expression", "register",
-		"bounds",   "progress", "unmapped", "pending",    "unloaded",
-	};
-
-	return stop < PYRO_STOP_COUNT ? name[stop] : "unknown";
-}
 
 /* The first stub of aarch64's PLT has no CFI and pushes lr with another word;
  * a frame record that looks like it would have fp point to it. */
@@ -148,13 +139,13 @@ static enum pyro_stop find_cfa(struct walker *w, const struct pyro_rule *rule,
 	return PYRO_STOP_END;
 }
 
-/* The caller's value of a saved register. A slot below sp has been popped
- * already, and so has one that is found by fp where fp points out of the frame:
- * the live register is the caller's. */
+/* The caller's value of a saved register; returns whether it is lost. A slot
+ * below sp has been popped already, and so has one that is found by fp where fp
+ * points out of the frame: the live register is the caller's, if it is known. */
 static bool restore(struct walker *w, uintptr_t addr, uintptr_t hi,
-		    uintptr_t *reg)
+		    uintptr_t *reg, bool lost)
 {
-	return addr < w->regs.sp || addr >= hi || load(w, addr, reg);
+	return addr < w->regs.sp || addr >= hi ? lost : !load(w, addr, reg);
 }
 
 /* Where a saved register is, from the CFA or fp. */
@@ -220,18 +211,22 @@ static enum pyro_stop step_by_rule(struct walker *w,
 	bool rbx_at_fp = rule->flags & PYRO_RULE_RBX_AT_FP;
 	bool lost_fp = w->lost_fp, lost_rbx = w->lost_rbx;
 
-	if (rule->flags & (PYRO_RULE_FP_SAVED | PYRO_RULE_FP_AT_FP))
-		lost_fp = !restore(
+	if (fp_at_fp && w->lost_fp)
+		lost_fp = true;
+	else if (rule->flags & (PYRO_RULE_FP_SAVED | PYRO_RULE_FP_AT_FP))
+		lost_fp = restore(
 			w,
 			(fp_at_fp ? w->regs.fp : cfa) +
 				(uintptr_t)distance(rule, rule->fp_off),
-			fp_at_fp ? cfa : UINTPTR_MAX, &next.fp);
-	if (rule->flags & (PYRO_RULE_RBX_SAVED | PYRO_RULE_RBX_AT_FP))
-		lost_rbx = !restore(
+			fp_at_fp ? cfa : UINTPTR_MAX, &next.fp, lost_fp);
+	if (rbx_at_fp && w->lost_fp)
+		lost_rbx = true;
+	else if (rule->flags & (PYRO_RULE_RBX_SAVED | PYRO_RULE_RBX_AT_FP))
+		lost_rbx = restore(
 			w,
 			(rbx_at_fp ? w->regs.fp : cfa) +
 				(uintptr_t)distance(rule, rule->rbx_off),
-			rbx_at_fp ? cfa : UINTPTR_MAX, &next.rbx);
+			rbx_at_fp ? cfa : UINTPTR_MAX, &next.rbx, lost_rbx);
 	w->regs = next;
 	w->lost_fp = lost_fp || (rule->flags & PYRO_RULE_FP_LOST);
 	w->lost_rbx = lost_rbx || (rule->flags & PYRO_RULE_RBX_LOST);
@@ -396,15 +391,17 @@ static inline bool step_by_memo(struct walker *w, uint64_t step)
 	/* A slot below sp has been popped already. */
 	at = STEP_FP_AT(step, cfa);
 	if (step & STEP_FP_SAVED) {
-		if (at >= sp)
+		if (at >= sp) {
 			r->fp = PYRO_WALK_LOAD(at);
-		w->lost_fp = false;
+			w->lost_fp = false;
+		}
 	}
 	at = STEP_RBX_AT(step, cfa);
 	if (PYRO_RA_AT_CFA && (step & STEP_RBX_SAVED)) {
-		if (at >= sp)
+		if (at >= sp) {
 			r->rbx = PYRO_WALK_LOAD(at);
-		w->lost_rbx = false;
+			w->lost_rbx = false;
+		}
 	}
 	r->pc = pyro_strip_return_address(PYRO_WALK_LOAD(ra_at));
 	r->sp = cfa;
@@ -474,6 +471,8 @@ static size_t walk_all(struct walker *w, uint64_t *pc, size_t depth, size_t max,
 		walk->stop = PYRO_STOP_END;
 	return depth;
 }
+
+#ifndef PYRO_WALK_FOREIGN
 
 /* The instructions around pc, as far as the object goes: from code + *before on,
  * *after of them. */
@@ -555,6 +554,17 @@ static __attribute__((noinline)) size_t step_by_edge(struct walker *w,
 	return 1;
 }
 
+const char *pyro_stop_name(enum pyro_stop stop)
+{
+	static const char *const name[PYRO_STOP_COUNT] = {
+		"complete", "depth",    "gap",       "expression",
+		"register", "bounds",   "progress",  "unmapped",
+		"pending",  "unloaded", "unreached",
+	};
+
+	return stop < PYRO_STOP_COUNT ? name[stop] : "unknown";
+}
+
 /* Below sp lies what this walk itself stands on: that page is no other's. */
 static void trust_page(struct walker *w, uintptr_t below)
 {
@@ -605,3 +615,5 @@ size_t pyro_unwind_regs(const struct pyro_snapshot *snapshot,
 	trust_page(&w, (uintptr_t)&w);
 	return walk_all(&w, pc, 0, max, walk);
 }
+
+#endif

@@ -18,6 +18,7 @@ enum pyro_stop {
 	PYRO_STOP_UNMAPPED,   /* pc in no loaded object: JIT code, corruption */
 	PYRO_STOP_PENDING,    /* tables are not built yet */
 	PYRO_STOP_UNLOADED, /* not by walks: code that may be another's since */
+	PYRO_STOP_UNREACHED, /* not by walks: of a thread that was not reached */
 	PYRO_STOP_COUNT
 };
 
@@ -50,5 +51,17 @@ size_t pyro_unwind_regs(const struct pyro_snapshot *snapshot,
 			const struct pyro_regs *regs, struct pyro_stack stack,
 			uint64_t *pc, size_t max,
 			struct pyro_walk *walk) PYRO_SIGNAL_SAFE;
+
+/* Copy len bytes from addr; false if not all of them can be read. */
+typedef bool pyro_copy_fn(uint64_t *to, uintptr_t addr, size_t len);
+
+/* The stack of another thread, which stands in a system call at pc and sp and of
+ * which no other register is known: a frame that needs one that no frame further
+ * in has saved ends the walk with PYRO_STOP_REGISTER. Memory is read by copy
+ * alone. Whether the thread has moved meanwhile, the caller must find out. One
+ * thread at a time. */
+size_t pyro_unwind_foreign(const struct pyro_snapshot *snapshot, uintptr_t pc,
+			   uintptr_t sp, pyro_copy_fn *copy, uint64_t *to,
+			   size_t max, struct pyro_walk *walk);
 
 #endif

@@ -228,6 +228,8 @@ static const char *root_of(enum pyro_stop stop)
 		return "[truncated: tables not built yet]";
 	case PYRO_STOP_UNLOADED:
 		return "[truncated: code unloaded since]";
+	case PYRO_STOP_UNREACHED:
+		return "[thread not reached]";
 	default:
 		return "[truncated]"; /* deeper than PYRO_DEPTH_MAX */
 	}

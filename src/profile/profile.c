@@ -119,6 +119,13 @@ void pyro_profile_set_wait(struct pyro_profile *profile, uint32_t types)
 	profile->period = 1;
 }
 
+void pyro_profile_set_threads(struct pyro_profile *profile, const char *type)
+{
+	pyro_profile_add_type(profile, type, "count");
+	profile->period_type = profile->type[0];
+	profile->period = 1;
+}
+
 void pyro_profile_add_type(struct pyro_profile *profile, const char *type,
 			   const char *unit)
 {

@@ -108,6 +108,8 @@ void pyro_profile_set_heap(struct pyro_profile *profile, uint32_t types,
  * mask PYRO_TYPE_MUTEX or PYRO_TYPE_BLOCK, has them; period type
  * contentions/count. */
 void pyro_profile_set_wait(struct pyro_profile *profile, uint32_t types);
+/* That of threads: type/count, which is the period type, too. */
+void pyro_profile_set_threads(struct pyro_profile *profile, const char *type);
 void pyro_profile_add_type(struct pyro_profile *profile, const char *type,
 			   const char *unit);
 

@@ -31,6 +31,8 @@ static const struct pyro_setting_word types[] = {
 	{"block", PYRO_TYPE_BLOCK},
 	{"block_count", PYRO_TYPE_BLOCK_COUNT},
 	{"block_duration", PYRO_TYPE_BLOCK_DURATION},
+	{"threads", PYRO_TYPE_THREADS},
+	{"goroutines", PYRO_TYPE_GOROUTINES},
 	{NULL, 0},
 };
 
@@ -135,7 +137,9 @@ const struct pyro_setting pyro_setting[PYRO_SETTINGS] = {
 			.argument = "TYPES",
 			.help = "what is profiled; heap is the four of alloc "
 				"and "
-				"inuse, block both of block",
+				"inuse, block both of block; threads what all "
+				"threads do when a profile ends, goroutines "
+				"the same as Grafana calls it",
 		},
 	[PYRO_SET_SAMPLE_RATE] =
 		{

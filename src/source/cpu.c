@@ -40,12 +40,13 @@ static uint64_t first_expiry(uint64_t period)
 	return pyro_random() % period + 1;
 }
 
-int pyro_cpu_arm(struct pyro_thread *thread, pid_t tid)
+/* A timer on the thread's CPU clock, with our signal and value to it. 0 or
+ * -errno. */
+static int make_timer(pid_t tid, void *value, uint64_t first, uint64_t period,
+		      int *timer)
 {
-	uint64_t period = pyro_cpu_period_ns();
-	uint64_t first = period ? first_expiry(period) : 0;
 	struct kernel_sigevent event = {
-		.value.sival_ptr = thread,
+		.value.sival_ptr = value,
 		.signo = atomic_load(&cpu.signal),
 		.notify = NOTIFY_THREAD_ID,
 		.tid = tid,
@@ -57,34 +58,64 @@ int pyro_cpu_arm(struct pyro_thread *thread, pid_t tid)
 			     (long)(first % PYRO_NS_PER_SEC)},
 	};
 
-	atomic_store(&thread->tid, tid);
-	atomic_store(&thread->state, PYRO_THREAD_LIVE);
 	if (event.signo == 0 || atomic_load(&cpu.armed) >= cpu.armed_max)
 		return -EAGAIN;
 
 	long err = pyro_syscall4(SYS_timer_create, pyro_thread_clock(tid),
-				 (long)&event, (long)&thread->timer, 0);
+				 (long)&event, (long)timer, 0);
 
 	if (err == 0) {
-		err = pyro_syscall4(SYS_timer_settime, thread->timer, 0,
-				    (long)&when, 0);
+		err = pyro_syscall4(SYS_timer_settime, *timer, 0, (long)&when,
+				    0);
 		if (err < 0)
-			pyro_syscall4(SYS_timer_delete, thread->timer, 0, 0, 0);
+			pyro_syscall4(SYS_timer_delete, *timer, 0, 0, 0);
 	}
-	if (err < 0)
-		return (int)err;
-	thread->armed = true;
-	atomic_fetch_add(&cpu.armed, 1);
-	return 0;
+	if (err == 0)
+		atomic_fetch_add(&cpu.armed, 1);
+	return (int)err;
+}
+
+static void delete_timer(int timer)
+{
+	pyro_syscall4(SYS_timer_delete, timer, 0, 0, 0);
+	atomic_fetch_sub(&cpu.armed, 1);
+}
+
+int pyro_cpu_arm(struct pyro_thread *thread, pid_t tid)
+{
+	uint64_t period = pyro_cpu_period_ns();
+	int err = -EAGAIN;
+
+	atomic_store(&thread->tid, tid);
+	atomic_store(&thread->state, PYRO_THREAD_LIVE);
+	if (period)
+		err = make_timer(tid, thread, first_expiry(period), period,
+				 &thread->timer);
+	thread->armed = err == 0;
+	return err;
 }
 
 void pyro_cpu_disarm(struct pyro_thread *thread)
 {
 	if (!thread->armed)
 		return;
-	pyro_syscall4(SYS_timer_delete, thread->timer, 0, 0, 0);
+	delete_timer(thread->timer);
 	thread->armed = false;
-	atomic_fetch_sub(&cpu.armed, 1);
+}
+
+int pyro_cpu_shot(pid_t tid, int *timer)
+{
+	return make_timer(tid, PYRO_CPU_SHOT, 1, 0, timer);
+}
+
+void pyro_cpu_shot_end(int timer)
+{
+	delete_timer(timer);
+}
+
+void pyro_cpu_shots(bool on)
+{
+	atomic_store(&pyro_cpu_handler.shots, on);
 }
 
 void pyro_cpu_unblock_signal(void)
@@ -154,15 +185,16 @@ static int choose_signal(void)
 	return 0;
 }
 
-int pyro_cpu_start(uint32_t rate)
+int pyro_cpu_start(uint32_t rate, bool shots)
 {
 	struct rlimit rl;
 
-	if (rate == 0) {
+	atomic_store(&pyro_cpu_handler.period_ns,
+		     rate ? PYRO_NS_PER_SEC / rate : 0);
+	if (rate == 0 && !shots) {
 		atomic_store(&cpu.signal, 0);
 		return 0;
 	}
-	atomic_store(&pyro_cpu_handler.period_ns, PYRO_NS_PER_SEC / rate);
 	atomic_store(&cpu.armed, 0);
 	atomic_store(&cpu.unarmed, 0);
 	/* The limit counts the timers of all processes of this user. */
@@ -171,7 +203,7 @@ int pyro_cpu_start(uint32_t rate)
 	    rl.rlim_cur / 4 < cpu.armed_max)
 		cpu.armed_max = pyro_max(rl.rlim_cur / 4, 1);
 	atomic_store(&cpu.signal, choose_signal());
-	return atomic_load(&cpu.signal) ? 0 : -EBUSY;
+	return atomic_load(&cpu.signal) || rate == 0 ? 0 : -EBUSY;
 }
 
 void pyro_cpu_forked(void)

@@ -13,9 +13,9 @@
 #include "capture/registry.h"
 
 /* Choose a signal and install the handler. rate in Hz; at 0 no thread will be
- * sampled. 0, or -EBUSY when the program uses every signal that would do. Nothing
- * is armed yet. */
-int pyro_cpu_start(uint32_t rate);
+ * sampled, and no signal is needed without shots. 0, or -EBUSY when the program
+ * uses every signal that would do for sampling. Nothing is armed yet. */
+int pyro_cpu_start(uint32_t rate, bool shots);
 /* Disarm every timer; the handler stays (a late signal must find it). */
 void pyro_cpu_stop(void);
 uint64_t pyro_cpu_period_ns(void);
@@ -28,6 +28,16 @@ void pyro_cpu_forked(void);
  * calls only: a forked child may use it in its fork handler. */
 int pyro_cpu_arm(struct pyro_thread *thread, pid_t tid);
 void pyro_cpu_disarm(struct pyro_thread *thread);
+
+/* Have one record of PYRO_KIND_THREADS made by thread tid when it next runs: a
+ * timer on its CPU clock that expires once, which, unlike any other signal,
+ * interrupts no call in which it waits. 0 and the timer's number for
+ * pyro_cpu_shot_end(), or -errno as above. Records are made between
+ * pyro_cpu_shots(true) and (false); one that was under way may come later.
+ * Collector. */
+int pyro_cpu_shot(pid_t tid, int *timer);
+void pyro_cpu_shot_end(int timer);
+void pyro_cpu_shots(bool on);
 
 /* Let the calling thread, which begins, get our signal: programs start threads
  * with everything blocked, and then none of their time would be seen. */

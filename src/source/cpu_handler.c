@@ -37,24 +37,52 @@ static struct pyro_record *take(pid_t tid, uint32_t ticks)
 	return record;
 }
 
-static void sample(const siginfo_t *info, const ucontext_t *context)
+static struct pyro_record *take_shot(void)
+{
+	if (!atomic_load_explicit(&pyro_cpu_handler.shots,
+				  memory_order_relaxed))
+		return NULL;
+	return pyro_slots_take(PYRO_KIND_THREADS, pyro_gettid(),
+			       (struct pyro_weight){1, 0});
+}
+
+/* By itself: the walk needs the stack. */
+static __attribute__((noinline)) struct pyro_record *
+take_for(const siginfo_t *info)
 {
 	const struct pyro_thread *thread = info->si_value.sival_ptr;
-	const struct pyro_snapshot *snapshot;
-	struct pyro_record *record;
-	struct pyro_walk walk;
-	pid_t tid = pyro_gettid();
+	pid_t tid;
 
-	if (!is_own(thread, tid))
-		return;
-	record = take(tid, 1 + (uint32_t)info->si_overrun);
+	if (info->si_value.sival_ptr == PYRO_CPU_SHOT)
+		return take_shot();
+	tid = pyro_gettid();
+	return is_own(thread, tid) ? take(tid, 1 + (uint32_t)info->si_overrun)
+				   : NULL;
+}
+
+/* A shot comes without an entry: the kernel copies the stack. */
+static const struct pyro_thread *thread_of(const siginfo_t *info)
+{
+	static const struct pyro_thread unknown;
+
+	return info->si_value.sival_ptr == PYRO_CPU_SHOT
+		       ? &unknown
+		       : info->si_value.sival_ptr;
+}
+
+static void sample(const siginfo_t *info, const ucontext_t *context)
+{
+	struct pyro_record *record = take_for(info);
+	const struct pyro_snapshot *snapshot;
+	struct pyro_walk walk;
+
 	if (!record)
 		return;
 	snapshot = pyro_modules_current();
 	record->generation = snapshot ? snapshot->generation : 0;
-	record->depth =
-		(uint16_t)pyro_unwind_signal(snapshot, context, thread->stack,
-					     record->pc, PYRO_DEPTH_MAX, &walk);
+	record->depth = (uint16_t)pyro_unwind_signal(
+		snapshot, context, thread_of(info)->stack, record->pc,
+		PYRO_DEPTH_MAX, &walk);
 	record->stop = (uint16_t)walk.stop;
 	pyro_slots_commit(record, walk.stop == PYRO_STOP_UNMAPPED);
 }

@@ -10,7 +10,12 @@
 /* Set before the handler is installed, then constant until the next start. */
 struct pyro_cpu_handler {
 	_Atomic uint64_t period_ns;
+	_Atomic bool shots; /* are asked for now: changes at any time */
 };
+
+/* What comes with a signal in the place of a thread's entry, when the thread is
+ * asked for its stack once (cpu.h). */
+#define PYRO_CPU_SHOT ((void *)1)
 
 extern struct pyro_cpu_handler pyro_cpu_handler;
 
