@@ -35,6 +35,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		check(path_len == 0 || url.path[path_len - 1] != '/');
 		for (size_t i = 0; i < path_len; i++)
 			check(url.path[i] > ' ' && url.path[i] <= '~');
+		check(!*url.socket || (*url.socket == '/' && path_len == 0));
 		check(url.has_user || (!*url.user && !*url.password));
 		check(!strpbrk(url.user, "\r\n"));
 		check(!strpbrk(url.password, "\r\n"));

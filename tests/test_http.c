@@ -13,6 +13,7 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/un.h>
 #include <sys/wait.h>
 #include <cmocka.h>
 
@@ -310,6 +311,32 @@ static void test_headers(void **state)
 	assert_non_null(strstr(request_seen, address));
 	assert_non_null(strstr(request_seen, "text/plain\r\nX-Scope-OrgID: t"
 					     "\r\nX-B: c\r\nContent-Length"));
+}
+
+static void test_socket(void **state)
+{
+	struct sockaddr_un at = {.sun_family = AF_UNIX};
+	struct loopback l = {.serve = serve_ok};
+	struct pyro_http_response response;
+	char text[256];
+
+	(void)state;
+	sprintf(at.sun_path, "/tmp/test_http.%d.sock", (int)getpid());
+	sprintf(text, "unix://%s", at.sun_path);
+	assert_int_equal(post_to(text, "x", 1, GUARD_MS, &response), -ENOENT);
+	l.listener = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	assert_int_equal(bind(l.listener, (struct sockaddr *)&at, sizeof(at)),
+			 0);
+	assert_int_equal(post_to(text, "x", 1, GUARD_MS, &response),
+			 -ECONNREFUSED);
+	assert_int_equal(listen(l.listener, 1), 0);
+	assert_int_equal(pthread_create(&l.thread, NULL, loopback_main, &l), 0);
+	assert_int_equal(post_to(text, "x", 1, GUARD_MS, &response), 0);
+	loopback_stop(&l);
+	unlink(at.sun_path);
+	assert_int_equal(response.status, 200);
+	assert_non_null(strstr(request_seen, "POST /push.v1"));
+	assert_non_null(strstr(request_seen, "\r\nHost: localhost\r\n"));
 }
 
 static void test_ipv6(void **state)
@@ -662,6 +689,7 @@ int main(void)
 		cmocka_unit_test(test_parser_limits),
 		cmocka_unit_test(test_ok),
 		cmocka_unit_test(test_headers),
+		cmocka_unit_test(test_socket),
 		cmocka_unit_test(test_ipv6),
 		cmocka_unit_test(test_name),
 		cmocka_unit_test(test_no_such_name),

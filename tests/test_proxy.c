@@ -78,8 +78,8 @@ static void test_variables(void **state)
 static void test_this_host(void **state)
 {
 	static const char *const here[] = {
-		"http://localhost:1", "http://LOCALHOST",  "http://127.0.0.1",
-		"http://127.1.2.3:9", "http://[::1]:4040",
+		"unix:///a.sock",   "http://localhost:1", "http://LOCALHOST",
+		"http://127.0.0.1", "http://127.1.2.3:9", "http://[::1]:4040",
 	};
 	static const char *const there[] = {
 		"http://localhost.example",

@@ -68,6 +68,10 @@ static void test_refused(void **state)
 		"http://host/\x7f",
 		"http://host/\xc3\xa4",
 		"http://h\xc3\xa4st",
+		"unix://",
+		"unix://run/x.sock",
+		"unix:/run/x.sock",
+		"unix:///run/x y",
 		"http://host%41",
 		"http://ho*st",
 		"http://host,other",
@@ -203,6 +207,28 @@ static void test_user(void **state)
 	assert_string_equal(url.password, "");
 }
 
+static void test_socket(void **state)
+{
+	char text[256] = "unix:///";
+	struct pyro_url url;
+	const char *why;
+
+	(void)state;
+	assert_int_equal(
+		pyro_url_parse(" UNIX:///run/a@b?c.sock\n", &url, &why), 0);
+	assert_string_equal(url.socket, "/run/a@b?c.sock");
+	assert_string_equal(url.host, "localhost");
+	assert_string_equal(url.path, "");
+	assert_false(url.https || url.has_user || url.dropped);
+	memset(text + 8, 's', PYRO_URL_SOCKET_MAX - 1);
+	assert_int_equal(pyro_url_parse(text, &url, &why), 0);
+	assert_int_equal(strlen(url.socket), PYRO_URL_SOCKET_MAX);
+	strcat(text, "s");
+	assert_int_equal(pyro_url_parse(text, &url, &why), -EINVAL);
+	assert_int_equal(pyro_url_parse("http://a", &url, &why), 0);
+	assert_string_equal(url.socket, "");
+}
+
 static void test_redact(void **state)
 {
 	static const char *const cases[][2] = {
@@ -301,6 +327,7 @@ int main(void)
 		cmocka_unit_test(test_accepted),
 		cmocka_unit_test(test_user),
 		cmocka_unit_test(test_redact),
+		cmocka_unit_test(test_socket),
 		cmocka_unit_test(test_lengths),
 		cmocka_unit_test(test_overwrites),
 	};

@@ -97,7 +97,8 @@ struct pyroscope_config {
 	size_t size;
 
 	/* Where profiles are sent:
-	 * "http://[user[:password]@]host[:port][/path]" or "https://...".
+	 * "http://[user[:password]@]host[:port][/path]", "https://...", or
+	 * "unix:///path", a socket on which a server of plain HTTP listens.
 	 * User and password are sent as basic authentication, stand in no log
 	 * line, and may be percent-encoded. A path comes before the server's
 	 * own. A redirect is not followed. Where libcurl would use a proxy

@@ -132,7 +132,8 @@ const char *pyro_tags_add(struct pyro_tags *tags,
 const char *pyro_tags_parse(struct pyro_tags *tags, const char *list,
 			    size_t len, bool *good)
 {
-	const char *end = list + len, *wrong = NULL;
+	const char *end = len ? list + len : list; /* which may be NULL */
+	const char *wrong = NULL;
 	struct pyro_tag_text text;
 
 	*good = false;

@@ -33,8 +33,22 @@ bool pyro_resolver_is_there(void)
 
 socklen_t pyro_address_len(const union pyro_address *address)
 {
-	return address->any.sa_family == AF_INET6 ? sizeof(address->v6)
-						  : sizeof(address->v4);
+	switch (address->any.sa_family) {
+	case AF_UNIX:
+		return sizeof(address->local);
+	case AF_INET6:
+		return sizeof(address->v6);
+	default:
+		return sizeof(address->v4);
+	}
+}
+
+static bool take_socket(const struct pyro_url *url, union pyro_address *out)
+{
+	memset(out, 0, sizeof(*out));
+	out->local.sun_family = AF_UNIX;
+	strcpy(out->local.sun_path, url->socket);
+	return *url->socket;
 }
 
 static bool take_number(const struct pyro_url *url, union pyro_address *out)
@@ -96,7 +110,8 @@ int pyro_resolve(const struct pyro_url *url, struct pyro_addresses *out)
 	struct addrinfo *found = NULL;
 
 	out->count = 0;
-	out->numeric = take_number(url, &out->list[0]);
+	out->numeric = take_socket(url, &out->list[0]) ||
+		       take_number(url, &out->list[0]);
 	if (out->numeric) {
 		out->count = 1;
 		return 0;

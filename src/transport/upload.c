@@ -194,6 +194,8 @@ static const char *reason_of(int err)
 		{ETIMEDOUT, "no answer in time"},
 		{EHOSTUNREACH, "no such host, or no way to it"},
 		{ENETUNREACH, "network unreachable"},
+		{ENOENT, "there is no such socket"},
+		{EACCES, "permission denied"},
 		{EPROTO, "the answer is not HTTP, or not TLS"},
 		{EKEYREJECTED, "its certificate is not trusted"},
 		{ENOMEM, "out of memory"},
@@ -208,10 +210,16 @@ static const char *reason_of(int err)
 
 static void log_note(const struct pyro_url *url, const struct note *note)
 {
+	const char *end = note->detail[0] ? ": " : "";
+
+	if (*url->socket) {
+		pyro_log("%s unix://%s%s%s", note->what, url->socket, end,
+			 note->detail);
+		return;
+	}
 	pyro_log("%s %s://%s%s%s:%u%s%s%s", note->what,
 		 url->https ? "https" : "http", url->ipv6 ? "[" : "", url->host,
-		 url->ipv6 ? "]" : "", url->port, url->path,
-		 note->detail[0] ? ": " : "", note->detail);
+		 url->ipv6 ? "]" : "", url->port, url->path, end, note->detail);
 }
 
 static void note_failure(struct pyro_uploader *u, int err,

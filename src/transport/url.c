@@ -178,6 +178,21 @@ static const char *parse_authority(const char *at, const char *end,
 	return parse_port(rest + 1, end, &url->port);
 }
 
+static const char *parse_socket(const char *at, const char *end,
+				struct pyro_url *url)
+{
+	size_t len = (size_t)(end - at);
+
+	if (len == 0 || *at != '/')
+		return "the path of a socket must begin with a slash";
+	if (len > PYRO_URL_SOCKET_MAX)
+		return "the path of a socket is longer than 107 characters";
+	memcpy(url->socket, at, len);
+	strcpy(url->host, "localhost");
+	url->port = 80;
+	return NULL;
+}
+
 /* [at, end) is trimmed and not empty. */
 static const char *parse(const char *at, const char *end, struct pyro_url *url)
 {
@@ -190,8 +205,10 @@ static const char *parse(const char *at, const char *end, struct pyro_url *url)
 	} else if (end - at >= 8 && strncasecmp(at, "https://", 8) == 0) {
 		at += 8;
 		url->https = true;
+	} else if (end - at >= 7 && strncasecmp(at, "unix://", 7) == 0) {
+		return parse_socket(at + 7, end, url);
 	} else {
-		return "it must begin with http:// or https://";
+		return "it must begin with http://, https:// or unix:///";
 	}
 	url->port = url->https ? 443 : 80;
 
