@@ -25,3 +25,6 @@ echo "## Whole programs"
 echo
 echo "## The heap"
 /usr/bin/python3 -B "$here/heap.py"
+echo
+echo "## Waits"
+/usr/bin/python3 -B "$here/waits.py"

@@ -4,6 +4,7 @@
  * Each function ends in a jump to the next library's. */
 #include <dlfcn.h>
 #include <malloc.h>
+#include <pthread.h>
 #include <stdlib.h>
 
 #define EXPORT __attribute__((visibility("default")))
@@ -69,3 +70,5 @@ EXPORT int posix_memalign(void **p, size_t align, size_t size)
 {
 	return next_posix_memalign(p, align, size);
 }
+FORWARD_1(int, pthread_mutex_lock, pthread_mutex_t *)
+FORWARD_1(int, pthread_mutex_unlock, pthread_mutex_t *)
