@@ -7,7 +7,9 @@
  * and closed, C++ exceptions, longjmp, also out of signal handlers, fork, vfork,
  * posix_spawn and exec, handlers that burn on alternate stacks of 8 KiB,
  * coroutines with garbage in the frame pointer whose stacks are unmapped right
- * after, code written at run time, short threads. Each looks at its own results.
+ * after, code written at run time, short threads; locks that are fought for, waits
+ * for conditions, pipes and sleep, threads that are cancelled where they wait, blocks
+ * that others free. Each looks at its own results.
  * After each round the memory, the descriptors and the timers of the process are
  * as they were after the second. Prints the CPU time that getrusage counts and,
  * if all was right, "ok"; exit code 0. */
@@ -328,12 +330,121 @@ static void use_depth(unsigned *seed)
 	recurse((int)(rand_r(seed) % 300));
 }
 
+/* --- waiting --- */
+
+static pthread_mutex_t mutex = PTHREAD_MUTEX_INITIALIZER;
+static pthread_rwlock_t rwlock = PTHREAD_RWLOCK_INITIALIZER;
+static pthread_cond_t never = PTHREAD_COND_INITIALIZER;
+static long by_mutex, by_rwlock; /* how often they were taken, */
+static _Atomic long taken[2];    /* counted without them */
+
+static struct timespec in_1_ms(void)
+{
+	struct timespec t;
+
+	clock_gettime(CLOCK_REALTIME, &t);
+	t.tv_nsec += 1000000;
+	t.tv_sec += t.tv_nsec / 1000000000;
+	t.tv_nsec %= 1000000000;
+	return t;
+}
+
+static void use_locks(unsigned *seed)
+{
+	struct timespec soon = in_1_ms();
+	int rc = rand_r(seed) % 2 ? pthread_mutex_timedlock(&mutex, &soon)
+				  : pthread_mutex_lock(&mutex);
+
+	if (rc == 0) {
+		by_mutex++;
+		atomic_fetch_add(&taken[0], 1);
+		burn((int)(rand_r(seed) % 50));
+		if (rand_r(seed) % 4 == 0 &&
+		    pthread_cond_timedwait(&never, &mutex, &soon) != ETIMEDOUT)
+			PROBLEM("a condition that nobody signals");
+		pthread_mutex_unlock(&mutex);
+	} else if (rc != ETIMEDOUT) {
+		PROBLEM("a lock: %s", strerror(rc));
+	}
+	pthread_rwlock_wrlock(&rwlock);
+	by_rwlock++;
+	pthread_rwlock_unlock(&rwlock);
+	atomic_fetch_add(&taken[1], 1);
+	pthread_rwlock_rdlock(&rwlock);
+	burn(5);
+	pthread_rwlock_unlock(&rwlock);
+}
+
+static void use_pipes(unsigned *seed)
+{
+	char byte = (char)rand_r(seed), got = 0;
+	int fd[2];
+
+	if (pipe2(fd, O_CLOEXEC) != 0) {
+		PROBLEM("pipe: %s", strerror(errno));
+		return;
+	}
+	if (write(fd[1], &byte, 1) != 1 || read(fd[0], &got, 1) != 1 ||
+	    got != byte)
+		PROBLEM("a pipe");
+	close(fd[0]);
+	close(fd[1]);
+	usleep(rand_r(seed) % 1000);
+}
+
+static void *wait_for_ever(void *arg)
+{
+	pthread_mutex_t own = PTHREAD_MUTEX_INITIALIZER;
+	pthread_cond_t none = PTHREAD_COND_INITIALIZER;
+
+	pthread_mutex_lock(&own);
+	for (;;)
+		pthread_cond_wait(&none, &own);
+	return arg;
+}
+
+static void use_cancellation(unsigned *seed)
+{
+	pthread_t thread;
+	void *result = NULL;
+
+	if (pthread_create(&thread, NULL, wait_for_ever, NULL) != 0) {
+		PROBLEM("pthread_create");
+		return;
+	}
+	usleep(rand_r(seed) % 300);
+	pthread_cancel(thread);
+	if (pthread_join(thread, &result) != 0 || result != PTHREAD_CANCELED)
+		PROBLEM("a thread that was cancelled");
+}
+
+/* A block that another thread has filled is freed. */
+static void use_memory(unsigned *seed)
+{
+	static _Atomic(unsigned char *) shared[64];
+	size_t size = 8 + rand_r(seed) % 5000, wrong = 0;
+	unsigned char *block = malloc(size);
+
+	memset(block, (int)(size % 251), size);
+	memcpy(block, &size, sizeof(size));
+	block = atomic_exchange(&shared[rand_r(seed) % 64], block);
+	if (!block)
+		return;
+	memcpy(&size, block, sizeof(size));
+	for (size_t i = sizeof(size); i < size; i++)
+		wrong += block[i] != size % 251;
+	if (wrong)
+		PROBLEM("%zu bytes of a block", wrong);
+	free(block);
+}
+
 /* --- */
 
 static void (*const use[])(unsigned *) = {
-	use_library,   use_exceptions, use_jumps,
-	use_altstack,  use_coroutine,  use_written_code,
-	use_processes, use_threads,    use_depth,
+	use_library,   use_exceptions,   use_jumps,     use_altstack,
+	use_coroutine, use_written_code, use_processes, use_threads,
+	use_depth,     use_locks,        use_pipes,     use_cancellation,
+	use_memory,
 };
 #define USES (sizeof(use) / sizeof(use[0]))
 
@@ -465,6 +576,8 @@ static void storm(unsigned seed, double seconds)
 		       "%d timers\n",
 		       i, atomic_load(&turns), now.kib, now.fds, now.timers);
 	}
+	if (by_mutex != taken[0] || by_rwlock != taken[1])
+		PROBLEM("two threads had a lock at once");
 	if (now.timers > first.timers || now.fds > first.fds)
 		PROBLEM("timers or descriptors are left");
 	if (now.kib > first.kib + 4096)
