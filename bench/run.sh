@@ -11,6 +11,9 @@ bench=${BUILD_DIR:?}/bench
 echo "## Walking a stack"
 "$bench/bench_unwind"
 echo
+echo "## Looking at all threads"
+"$bench/bench_threads"
+echo
 echo "## Building tables: the largest libraries here"
 mapfile -t largest < <(find /usr/lib -name '*.so*' -type f -size +1000k \
 	-printf '%s %p\n' | sort -rnu -k1,1 | awk 'NR <= 8 { print $2 }')
