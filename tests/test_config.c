@@ -820,6 +820,47 @@ static void test_tags_that_are_special(void **state)
 	assert_int_equal(config.tags.count, PYRO_TAGS_MAX);
 }
 
+static void test_log_level(void **state)
+{
+	static const struct {
+		const char *name, *text;
+		int lines[4]; /* of error, warn, info, debug */
+	} cases[] = {
+		{NULL, NULL, {1, 1, 0, 0}},
+		{"PYROSCOPE_LOG_LEVEL", "none", {0, 0, 0, 0}},
+		{"PYROSCOPE_LOG_LEVEL", "error", {1, 0, 0, 0}},
+		{"PYROSCOPE_LOG_LEVEL", "info", {1, 1, 1, 0}},
+		{"PYROSCOPE_LOG_LEVEL", "debug", {1, 1, 1, 1}},
+		{"PYROSCOPE_NO_LOGGING", "true", {0, 0, 0, 0}},
+		{"PYROSCOPE_NO_LOGGING", "0", {1, 1, 0, 0}},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < PYRO_COUNT_OF(cases); i++) {
+		if (cases[i].name)
+			setenv(cases[i].name, cases[i].text, 1);
+		load(NULL, 0, 0);
+		if (cases[i].name)
+			unsetenv(cases[i].name);
+		for (int k = 0; k < 4; k++) {
+			pyro_log_as((enum pyro_log_level)(k + 1), "line");
+			assert_int_equal(logged(NULL), cases[i].lines[k]);
+		}
+	}
+	pyro_log_set_level(PYRO_LOG_INFO);
+	load(NULL, 0, 0);
+	pyro_log_set_level(PYRO_LOG_INFO);
+	config.types = PYRO_TYPE_CPU | PYRO_TYPE_HEAP | PYRO_TYPE_BLOCK_COUNT;
+
+	const char *line;
+
+	pyro_config_tell(&config);
+	assert_int_equal(logged(&line), 1);
+	assert_non_null(strstr(line, "begins: cpu,heap,block_count, as "));
+	assert_non_null(strstr(line, ", to " PYRO_URL_DEFAULT "\n"));
+	pyro_log_set_level(PYRO_LOG_WARN);
+}
+
 static char file_path[] = "/tmp/test_config.conf.XXXXXX";
 
 static void write_file(const char *text, size_t len)
@@ -1195,6 +1236,7 @@ int main(void)
 		TEST(test_names_with_labels),
 		TEST(test_tags),
 		TEST(test_tags_that_are_special),
+		TEST(test_log_level),
 		TEST(test_file),
 		TEST(test_file_sizes),
 		TEST(test_order),

@@ -22,16 +22,18 @@ static int copy_given(const struct pyroscope_config *given,
 	if (!given)
 		return 0;
 	if (given->size < sizeof(given->size) || given->size > 65536) {
-		pyro_log("not started: pyroscope_config.size is %zu; use "
-			 "PYROSCOPE_CONFIG_INIT",
-			 given->size);
+		pyro_log_as(PYRO_LOG_ERROR,
+			    "not started: pyroscope_config.size is %zu; use "
+			    "PYROSCOPE_CONFIG_INIT",
+			    given->size);
 		return -EINVAL;
 	}
 	for (size_t i = sizeof(*out); i < given->size; i++) {
 		if (bytes[i] != 0) {
-			pyro_log("not started: the program sets fields that "
-				 "this library (%s) does not know",
-				 PYROSCOPE_VERSION_STRING);
+			pyro_log_as(PYRO_LOG_ERROR,
+				    "not started: the program sets fields that "
+				    "this library (%s) does not know",
+				    PYROSCOPE_VERSION_STRING);
 			return -E2BIG;
 		}
 	}
@@ -163,14 +165,22 @@ static bool is_switched_off(const struct origin *origin)
 	return value.number == 0;
 }
 
-static int fill(struct pyro_config *config, struct origin *origin,
-		const struct pyroscope_config *given)
+static void set_log(const struct origin *origin)
 {
 	struct pyro_setting_value value;
-	int err;
 
 	if (pyro_settings_written(&origin->written, PYRO_SET_LOG_FILE, &value))
 		pyro_log_to(value.text);
+	pyro_settings_written(&origin->written, PYRO_SET_LOG_LEVEL, &value);
+	pyro_log_set_level(value.number ? value.number - 1 : PYRO_LOG_WARN);
+}
+
+static int fill(struct pyro_config *config, struct origin *origin,
+		const struct pyroscope_config *given)
+{
+	int err;
+
+	set_log(origin);
 	pyro_settings_tell_unknown(&origin->written);
 	if (is_switched_off(origin))
 		return -ECANCELED;
@@ -202,6 +212,28 @@ int pyro_config_load(struct pyro_config *config,
 
 	pyro_settings_free(&origin.written);
 	return err;
+}
+
+void pyro_config_tell(const struct pyro_config *config)
+{
+	const struct pyro_setting_word *word =
+		pyro_setting[PYRO_SET_PROFILE_TYPES].words;
+	uint32_t left = config->types;
+	char types[128] = "";
+	size_t len = 0;
+
+	/* Words for several come before those for each of them. */
+	for (; word->text && len < sizeof(types); word++) {
+		if ((left & word->value) != word->value)
+			continue;
+		len += (size_t)snprintf(types + len, sizeof(types) - len,
+					"%s%s", len ? "," : "", word->text);
+		left &= ~word->value;
+	}
+	pyro_log_as(PYRO_LOG_INFO, "profiling begins: %s, as %s, to %s", types,
+		    config->application_name,
+		    config->output_dir[0] ? config->output_dir
+					  : config->address);
 }
 
 static size_t field_size(const struct pyro_setting *setting)

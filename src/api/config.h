@@ -53,4 +53,7 @@ int pyro_config_sending(struct pyro_config *config,
 			const struct pyro_settings *written,
 			const struct pyroscope_config *code);
 
+/* Say at level info what is profiled. */
+void pyro_config_tell(const struct pyro_config *config);
+
 #endif

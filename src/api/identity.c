@@ -234,7 +234,9 @@ static void set_name(struct pyro_config *config, const char *text)
 		copy(config->application_name, parts.name, parts.name_len);
 	else
 		set_executable_name(config->application_name);
-	pyro_tags_parse(&config->tags, parts.list, parts.list_len, &good);
+	if (parts.list)
+		pyro_tags_parse(&config->tags, parts.list, parts.list_len,
+				&good);
 }
 
 static int find_and_set_name(struct pyro_config *config,

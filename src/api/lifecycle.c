@@ -280,7 +280,8 @@ static void resume_threads(void)
 		atomic_store(&s->ended, 1);
 		pyro_on_set(PYRO_ON_NO);
 		pyro_cpu_stop();
-		pyro_log("profiling ends: no thread could be started");
+		pyro_log_as(PYRO_LOG_ERROR,
+			    "profiling ends: no thread could be started");
 	}
 	pyro_mutex_unlock(&s->lock);
 }

@@ -173,6 +173,9 @@ bool pyro_output_window(struct pyro_session *s, enum pyro_output kind,
 	struct pyro_upload upload = {.time_ns = profile->time_ns};
 	int err = pack(s, kind, profile, &upload);
 
+	pyro_log_as(PYRO_LOG_DEBUG, "a profile: %s, %zu samples, %zu bytes",
+		    names[kind].series, profile->samples_count,
+		    upload.body.len);
 	if (!err && !s->uploader) {
 		err = drop(s, kind, &upload.body);
 		pyro_counts.written += err == 0;

@@ -185,8 +185,9 @@ int pyro_session_start(const struct pyroscope_config *given,
 	int err = atomic_load(&s->state) == PYRO_SESSION_IDLE ? 0 : -EALREADY;
 
 	if (!err && pyro_session_is_refused()) {
-		pyro_log("not started: the program runs under a sanitizer, "
-			 "Valgrind or rr");
+		pyro_log_as(PYRO_LOG_ERROR,
+			    "not started: the program runs under a sanitizer, "
+			    "Valgrind or rr");
 		err = -ENOTSUP;
 	}
 	if (!err)
@@ -200,7 +201,10 @@ int pyro_session_start(const struct pyroscope_config *given,
 		if (!err)
 			err = pyro_session_run(how);
 		if (err)
-			pyro_log("not started: %s", pyroscope_strerror(err));
+			pyro_log_as(PYRO_LOG_ERROR, "not started: %s",
+				    pyroscope_strerror(err));
+		else
+			pyro_config_tell(&s->config);
 	}
 	pyro_mutex_unlock(&s->lock);
 	if (!err && how == PYRO_START_ROOT)
@@ -269,6 +273,7 @@ static void free_session(struct pyro_session *s)
 	s->modules = NULL;
 	s->uploader = NULL;
 	atomic_store(&s->state, PYRO_SESSION_IDLE);
+	pyro_log_as(PYRO_LOG_INFO, "profiling ends");
 }
 
 int pyroscope_stop(uint32_t timeout_ms)
@@ -293,8 +298,9 @@ int pyroscope_stop(uint32_t timeout_ms)
 		if (pyro_wait(&s->ended, 0, STOP_WAIT_NS))
 			free_session(s);
 		else
-			pyro_log("stopping takes long; profiling cannot be "
-				 "started again");
+			pyro_log_as(PYRO_LOG_ERROR,
+				    "stopping takes long; profiling cannot be "
+				    "started again");
 	}
 	pyro_mutex_unlock(&s->lock);
 	return err;

@@ -16,6 +16,7 @@
 
 static char path_copy[PATH_MAX];
 static const char *_Atomic log_path;
+static _Atomic int log_level = PYRO_LOG_WARN;
 static struct stat first_stderr;
 
 void pyro_log_to(const char *path)
@@ -25,6 +26,11 @@ void pyro_log_to(const char *path)
 		path = path_copy;
 	}
 	atomic_store(&log_path, path);
+}
+
+void pyro_log_set_level(enum pyro_log_level level)
+{
+	atomic_store(&log_level, (int)level);
 }
 
 /* Before the constructors that may log. */
@@ -83,14 +89,14 @@ static void append(const char *path, const char *line, size_t len)
 	close(fd);
 }
 
-void pyro_log(const char *fmt, ...)
+void pyro_log_as(enum pyro_log_level level, const char *fmt, ...)
 {
 	int saved = errno;
 	const char *path = atomic_load(&log_path);
 	char line[512];
 	va_list args;
 
-	if (path && !*path)
+	if ((path && !*path) || (int)level > atomic_load(&log_level))
 		return;
 
 	int n = snprintf(line, sizeof(line), "pyroscope: ");

@@ -15,8 +15,22 @@
  * Borrows path until return. */
 void pyro_log_to(const char *path);
 
+enum pyro_log_level {
+	PYRO_LOG_NONE,
+	PYRO_LOG_ERROR, /* there is no profiling, or not any more */
+	PYRO_LOG_WARN,  /* something is not as the user wants it */
+	PYRO_LOG_INFO,  /* profiling begins, or ends */
+	PYRO_LOG_DEBUG  /* each profile */
+};
+
+/* Lines above this level are not written; PYRO_LOG_WARN until it is set. */
+void pyro_log_set_level(enum pyro_log_level level);
+
 /* One line, without its newline; cut at 500 bytes. Keeps errno. Any thread. */
-void pyro_log(const char *fmt, ...) PYRO_PRINTF(1, 2);
+void pyro_log_as(enum pyro_log_level level, const char *fmt, ...)
+	PYRO_PRINTF(2, 3);
+
+#define pyro_log(...) pyro_log_as(PYRO_LOG_WARN, __VA_ARGS__)
 
 /* The same, once for each place in the code. */
 #define PYRO_LOG_ONCE(...)                          \

@@ -42,6 +42,7 @@ enum pyro_setting_id {
 	PYRO_SET_QUEUE_CAPACITY,
 	PYRO_SET_MAX_TRIES,
 	PYRO_SET_LOG_FILE,
+	PYRO_SET_LOG_LEVEL,
 	PYRO_SET_CHILDREN,
 	/* Other clients' switches: what they turn on or off of the types. */
 	PYRO_SET_PROFILING_CPU,

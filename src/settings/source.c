@@ -167,8 +167,9 @@ static int given_number(const struct pyro_setting *setting, const void *field,
 	*value = (struct pyro_setting_value){.number = number};
 	if (number >= setting->min && number <= setting->max)
 		return 1;
-	pyro_log("%s: %s is %u, not within %u to %u%s", what, setting->name,
-		 number, setting->min, setting->max, unit[setting->kind]);
+	pyro_log_as(PYRO_LOG_ERROR, "%s: %s is %u, not within %u to %u%s", what,
+		    setting->name, number, setting->min, setting->max,
+		    unit[setting->kind]);
 	return -EINVAL;
 }
 
@@ -192,10 +193,10 @@ int pyro_setting_given(const struct pyroscope_config *config,
 	if (pyro_setting_parse(setting, setting->kind, text, &value->number,
 			       &why) == PYRO_SETTING_GOOD)
 		return 1;
-	pyro_log("%s: %s is \"%s\", not %s%s%s", what, setting->name,
-		 pyro_setting_shown(setting, text, shown),
-		 pyro_setting_expects(setting, expects), why ? ": " : "",
-		 why ? why : "");
+	pyro_log_as(PYRO_LOG_ERROR, "%s: %s is \"%s\", not %s%s%s", what,
+		    setting->name, pyro_setting_shown(setting, text, shown),
+		    pyro_setting_expects(setting, expects), why ? ": " : "",
+		    why ? why : "");
 	return -EINVAL;
 }
 

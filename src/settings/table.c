@@ -8,6 +8,7 @@
 #include <limits.h>
 #include <string.h>
 
+#include "base/log.h"
 #include "base/slots.h"
 #include "profile/frames.h"
 #include "profile/types.h"
@@ -63,6 +64,13 @@ static const struct pyro_setting_word formats[] = {
 	{"ingest", PYRO_FORMAT_INGEST},
 	{"file", PYRO_FORMAT_FILE},
 	{NULL, 0},
+};
+
+/* Of the alias, 1 is the switch. */
+static const struct pyro_setting_word log_levels[] = {
+	{"none", PYRO_LOG_NONE + 1},   {"error", PYRO_LOG_ERROR + 1},
+	{"warn", PYRO_LOG_WARN + 1},   {"info", PYRO_LOG_INFO + 1},
+	{"debug", PYRO_LOG_DEBUG + 1}, {NULL, 0},
 };
 
 static const struct pyro_setting_word commands[] = {
@@ -386,6 +394,20 @@ const struct pyro_setting pyro_setting[PYRO_SETTINGS] = {
 				"none are "
 				"kept, pyro record shows them at the end",
 		},
+	[PYRO_SET_LOG_LEVEL] =
+		{
+			.name = "log_level",
+			.kind = PYRO_KIND_WORD,
+			.flags = PYRO_SETTING_RECORD,
+			.fallback = "warn",
+			.words = log_levels,
+			.option = "log-level",
+			.argument = "LEVEL",
+			.help = "which messages; error: why there is no "
+				"profiling; info: that it begins and ends, "
+				"too; "
+				"debug: each profile, too",
+		},
 	[PYRO_SET_CHILDREN] =
 		{
 			.name = "children",
@@ -460,6 +482,7 @@ const struct pyro_setting_alias pyro_setting_aliases[] = {
 	{"profiler_alloc", PYRO_SET_HEAP_INTERVAL, PYRO_KIND_BYTES},
 	{"agent_enabled", PYRO_SET_PROFILING_ENABLED, PYRO_KIND_SWITCH},
 	{"detect_subprocesses", PYRO_SET_CHILDREN, PYRO_KIND_SWITCH},
+	{"no_logging", PYRO_SET_LOG_LEVEL, PYRO_KIND_SWITCH},
 	{"alloc_live", PYRO_SET_PROFILING_HEAP, PYRO_KIND_SWITCH},
 	{"profiling_contention_enabled", PYRO_SET_PROFILING_LOCK,
 	 PYRO_KIND_SWITCH},
