@@ -379,7 +379,7 @@ int main(void)
 	*(void **)&libc_backtrace =
 		dlsym(dlopen("libc.so.6", RTLD_NOW), "backtrace");
 	if (!libc_backtrace || !modules || pyro_on_init() ||
-	    pyro_registry_init() || pyro_slots_init(256) ||
+	    pyro_registry_init() || pyro_slots_init(256, PYRO_DEPTH_MAX) ||
 	    pyro_modules_refresh(modules) != 1)
 		return 1;
 	pyro_mutex_lock(&pyro_registry_lock);

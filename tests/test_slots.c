@@ -39,7 +39,7 @@ static struct sum lost_since(void)
 
 static void fill(struct pyro_record *r, uint64_t mark)
 {
-	r->depth = (uint16_t)(mark % PYRO_DEPTH_MAX + 1);
+	r->depth = (uint16_t)(mark % r->room + 1);
 	for (unsigned i = 0; i < r->depth; i++)
 		r->pc[i] = mark * 1000 + i;
 }
@@ -49,7 +49,7 @@ static void check_and_add(void *arg, const struct pyro_record *r)
 	struct sum *sum = arg;
 	uint64_t mark = r->pc[0] / 1000;
 
-	assert_int_equal(r->depth, mark % PYRO_DEPTH_MAX + 1);
+	assert_int_equal(r->depth, mark % r->room + 1);
 	for (unsigned i = 0; i < r->depth; i++)
 		assert_int_equal(r->pc[i], mark * 1000 + i);
 	/* What take() was told belongs to the same record. */
@@ -97,14 +97,14 @@ static bool always_alive(void *arg, pid_t tid)
 	return true;
 }
 
-static void test_nothing_is_lost_uncounted(void **state)
+static void lose_nothing_uncounted(uint16_t depth)
 {
 	pthread_t thread[WRITERS];
 	struct sum swept = {0}, lost = {0}, all = {0};
 	size_t sweeps = 0;
 
-	(void)state;
-	assert_int_equal(pyro_slots_init(COUNT), 0);
+	memset(produced, 0, sizeof(produced));
+	assert_int_equal(pyro_slots_init(COUNT, depth), 0);
 	atomic_store(&writing, WRITERS);
 	for (int i = 0; i < WRITERS; i++)
 		assert_int_equal(
@@ -133,6 +133,34 @@ static void test_nothing_is_lost_uncounted(void **state)
 	pyro_slots_free();
 }
 
+static void test_nothing_is_lost_uncounted(void **state)
+{
+	(void)state;
+	lose_nothing_uncounted(PYRO_DEPTH_MAX);
+	lose_nothing_uncounted(5);
+}
+
+static void test_depth(void **state)
+{
+	static const struct {
+		uint16_t set, want;
+	} cases[] = {{8, 8}, {101, 100}, {100, 100}};
+
+	(void)state;
+	assert_int_equal(pyro_slots_init(COUNT, 100), 0);
+	for (size_t i = 0; i < PYRO_COUNT_OF(cases); i++) {
+		struct pyro_record *record;
+
+		pyro_slots_set_depth(cases[i].set);
+		record = pyro_slots_take(PYRO_KIND_CPU, 1,
+					 (struct pyro_weight){1, 1});
+		assert_non_null(record);
+		assert_int_equal(record->room, cases[i].want);
+		pyro_slots_lose(record);
+	}
+	pyro_slots_free();
+}
+
 static size_t take_all(uint64_t weight)
 {
 	size_t taken = 0, refused = 0;
@@ -158,7 +186,7 @@ static void test_full(void **state)
 
 	(void)state;
 	assert_null(take(1, 10, 1)); /* no pool yet */
-	assert_int_equal(pyro_slots_init(COUNT), 0);
+	assert_int_equal(pyro_slots_init(COUNT, PYRO_DEPTH_MAX), 0);
 	for (int i = 0; i < 5; i++)
 		assert_non_null(take(1, 10, 1));
 	assert_int_equal(take_all(7), COUNT - 5);
@@ -180,7 +208,7 @@ static void test_given_back(void **state)
 	struct pyro_weight weight = {3, 50}, lost;
 
 	(void)state;
-	assert_int_equal(pyro_slots_init(COUNT), 0);
+	assert_int_equal(pyro_slots_init(COUNT, PYRO_DEPTH_MAX), 0);
 	pyro_slots_lose(pyro_slots_take(PYRO_KIND_HEAP, 1, weight));
 	assert_int_equal(pyro_slots_lost(PYRO_KIND_CPU).count, 0);
 	lost = pyro_slots_lost(PYRO_KIND_HEAP);
@@ -198,7 +226,7 @@ static void test_few_are_used(void **state)
 	size_t used = 0;
 
 	(void)state;
-	assert_int_equal(pyro_slots_init(COUNT), 0);
+	assert_int_equal(pyro_slots_init(COUNT, PYRO_DEPTH_MAX), 0);
 	for (int round = 0; round < 100; round++) {
 		for (int i = 0; i < 10; i++) {
 			struct pyro_record *r = take(1, 10, 1);
@@ -245,7 +273,7 @@ static void test_dead_writer(void **state)
 	struct sum swept = {0}, lost;
 
 	(void)state;
-	assert_int_equal(pyro_slots_init(COUNT), 0);
+	assert_int_equal(pyro_slots_init(COUNT, PYRO_DEPTH_MAX), 0);
 	assert_int_equal(pthread_create(&thread, NULL, take_and_die, &dead), 0);
 	pthread_join(thread, NULL);
 	assert_non_null(take(pyro_gettid(), 5, 1)); /* alive */
@@ -284,13 +312,13 @@ static void test_fork(void **state)
 	(void)state;
 	if (UNDER_EMULATOR)
 		skip();
-	assert_int_equal(pyro_slots_init(COUNT), 0);
+	assert_int_equal(pyro_slots_init(COUNT, PYRO_DEPTH_MAX), 0);
 	take_all(9);
 	assert_int_equal(in_child(child_finds_it_empty, NULL), 0);
 	pyro_slots_free();
 
 	/* READY records stay with the parent. */
-	assert_int_equal(pyro_slots_init(COUNT), 0);
+	assert_int_equal(pyro_slots_init(COUNT, PYRO_DEPTH_MAX), 0);
 	r = take(1, 15 + 1, 1);
 	fill(r, 5);
 	pyro_slots_commit(r, false);
@@ -346,7 +374,7 @@ static void test_waits(void **state)
 	double took;
 
 	(void)state;
-	assert_int_equal(pyro_slots_init(COUNT), 0);
+	assert_int_equal(pyro_slots_init(COUNT, PYRO_DEPTH_MAX), 0);
 	/* Idle: the first record wakes. */
 	assert_true(wakes(true, (struct later){1, false, false}, NULL));
 	/* Busy: one does not, half a pool does, so does wake. */
@@ -376,6 +404,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_full),
 		cmocka_unit_test(test_nothing_is_lost_uncounted),
+		cmocka_unit_test(test_depth),
 		cmocka_unit_test(test_given_back),
 		cmocka_unit_test(test_few_are_used),
 		cmocka_unit_test(test_dead_writer),

@@ -249,7 +249,7 @@ static void check_shot(pid_t tid)
 		return;
 	assert_int_equal(pyro_on_init(), 0);
 	pyro_on_set(PYRO_ON_YES);
-	assert_int_equal(pyro_slots_init(64), 0);
+	assert_int_equal(pyro_slots_init(64, PYRO_DEPTH_MAX), 0);
 	assert_int_equal(pyro_cpu_start(0, true), 0);
 	assert_int_equal(pyro_cpu_shot(tid, &timer), 0);
 	pyro_sleep_ns(50 * PYRO_NS_PER_MS);

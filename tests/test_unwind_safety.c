@@ -179,7 +179,7 @@ static void test_stack_of_the_handler(void **state)
 
 	(void)state;
 	assert_int_equal(pyro_on_init(), 0);
-	assert_int_equal(pyro_slots_init(256), 0);
+	assert_int_equal(pyro_slots_init(256, PYRO_DEPTH_MAX), 0);
 	assert_int_equal(pyro_registry_init(), 0);
 	assert_int_equal(pyro_cpu_start(1000, false), 0);
 	assert_int_equal(sigaltstack(&ss, NULL), 0);

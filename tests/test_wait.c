@@ -227,7 +227,8 @@ static void test_delays_add_up(void **state)
 static int set_up(void **state)
 {
 	(void)state;
-	if (pyro_slots_init(1024) || (!UNDER_EMULATOR && pyro_on_init()))
+	if (pyro_slots_init(1024, PYRO_DEPTH_MAX) ||
+	    (!UNDER_EMULATOR && pyro_on_init()))
 		return -1;
 	pyro_on_set(PYRO_ON_YES);
 	return 0;

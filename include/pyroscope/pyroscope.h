@@ -283,6 +283,13 @@ struct pyroscope_config {
 	 * Variable: PYROSCOPE_HTTP_HEADERS.
 	 * Default (NULL or ""): none. */
 	const char *http_headers;
+
+	/* Frames of a stack, 8 to 512, from the innermost on: of deeper ones
+	 * the root is "[truncated]". A later session of the process gets no
+	 * deeper than the first: memory for samples is taken once.
+	 * Variable: PYROSCOPE_STACK_DEPTH.
+	 * Default (0): 128. */
+	uint32_t stack_depth;
 };
 
 /* The value to initialise a configuration with:
@@ -296,7 +303,7 @@ struct pyroscope_config {
 	{                                                                      \
 		sizeof(struct pyroscope_config), NULL, NULL, 0, 0, NULL, NULL, \
 			0, 0, NULL, 0, NULL, NULL, NULL, NULL, NULL, NULL,     \
-			NULL, NULL                                             \
+			NULL, NULL, 0                                          \
 	}
 
 /* Set one field of config by its name, as programs do that have settings of their
@@ -620,7 +627,7 @@ struct pyroscope_stats {
 	/* Samples whose stack was walked to its outermost frame. */
 	uint64_t complete;
 	/* Samples whose stack was not, by the reason:
-	 * "[truncated]": more than 128 frames. */
+	 * "[truncated]": more than stack_depth frames. */
 	uint64_t truncated_depth;
 	/* "[truncated: no unwind information]": code without it, nor a frame
 	 * pointer to follow. */

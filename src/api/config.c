@@ -118,6 +118,7 @@ static int set_numbers(struct pyro_config *config, const struct origin *origin)
 		uint32_t *to;
 	} all[] = {
 		{PYRO_SET_SAMPLE_RATE, &config->sample_rate},
+		{PYRO_SET_STACK_DEPTH, &config->stack_depth},
 		{PYRO_SET_UPLOAD_INTERVAL, &config->upload_interval_ms},
 		{PYRO_SET_HEAP_INTERVAL, &config->heap_interval},
 		{PYRO_SET_BLOCK_CLASSES, &config->block_classes},

@@ -24,6 +24,7 @@ struct pyro_config {
 	struct pyro_tags tags;                    /* the other labels */
 	uint32_t sample_rate;
 	uint32_t upload_interval_ms;
+	uint32_t stack_depth; /* frames */
 	enum pyro_symbolize symbolize;
 	enum pyro_demangle demangle;
 	uint32_t lines_cpu_permille;

@@ -42,6 +42,7 @@
 #define RETRY_NS PYRO_NS_PER_SEC
 #define PAUSE_NS PYRO_NS_PER_SEC
 /* How far up the stack a signal's frame is looked for without unwinding. */
+#define DEPTH_SEEN 128
 #define STACK_SEEN ((uintptr_t)64 << 10)
 #define SA_RESTORER_FLAG 0x04000000 /* asm/signal.h */
 /* x86_64: an index into the ucontext's registers, and what user code has there. */
@@ -221,11 +222,11 @@ static __attribute__((noinline)) bool in_signal_handler(void)
 {
 	struct pyro_regs regs = {0};
 	struct pyro_walk walk;
-	uint64_t pc[PYRO_DEPTH_MAX];
+	uint64_t pc[DEPTH_SEEN];
 
 	PYRO_REGS_HERE(&regs);
 	pyro_unwind_regs(pyro_modules_current(), &regs,
-			 (struct pyro_stack){0, 0}, pc, PYRO_DEPTH_MAX, &walk);
+			 (struct pyro_stack){0, 0}, pc, DEPTH_SEEN, &walk);
 	return walk.signal_frame ||
 	       (walk.stop != PYRO_STOP_END &&
 		has_signal_frame((uintptr_t)__builtin_frame_address(0)));

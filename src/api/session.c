@@ -74,11 +74,13 @@ static int prepare(struct pyro_session *s)
 	if (!err)
 		err = pyro_registry_init();
 	if (!err && !atomic_exchange(&slots_made, true)) {
-		err = pyro_slots_init(slot_count(&s->config));
+		err = pyro_slots_init(slot_count(&s->config),
+				      (uint16_t)s->config.stack_depth);
 		atomic_store(&slots_made, err == 0);
 	}
 	if (err)
 		return err;
+	pyro_slots_set_depth((uint16_t)s->config.stack_depth);
 	pyro_hook_init();
 	pyro_lifecycle_init();
 	return pyro_cpu_start(

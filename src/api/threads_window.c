@@ -120,7 +120,7 @@ static void look_at(struct pyro_session *s, struct pyro_asked *asked)
 
 	describe(&s->threads, asked);
 	read = pyro_threads_read(asked->tid, snapshot, record.pc,
-				 PYRO_DEPTH_MAX, &depth, &walk);
+				 s->config.stack_depth, &depth, &walk);
 	if (read == PYRO_THREAD_PARKED) {
 		record.generation = snapshot ? snapshot->generation : 0;
 		record.labels = asked->labels;

@@ -36,7 +36,7 @@ struct pyro_record *pyro_slots_take(enum pyro_kind kind, pid_t tid,
 		atomic_fetch_add_explicit(&pool->next, 1, memory_order_relaxed);
 	for (size_t i = 0; i < PROBES; i++) {
 		struct pyro_record *r =
-			&pool->record[(start + i * 17) & pool->mask];
+			pyro_slot_at(pool, (start + i * 17) & pool->mask);
 		uint32_t state = PYRO_SLOT_FREE;
 
 		if (atomic_compare_exchange_strong_explicit(
@@ -46,6 +46,8 @@ struct pyro_record *pyro_slots_take(enum pyro_kind kind, pid_t tid,
 			r->kind = kind;
 			r->weight = weight;
 			r->depth = 0;
+			r->room = atomic_load_explicit(&pool->depth,
+						       memory_order_relaxed);
 			return r;
 		}
 	}

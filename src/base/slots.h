@@ -16,7 +16,7 @@
 #include "base/util.h"
 
 /* Frames that a record can hold. */
-#define PYRO_DEPTH_MAX 128
+#define PYRO_DEPTH_MAX 512 /* as far as it can be set */
 
 enum pyro_kind {
 	PYRO_KIND_CPU,
@@ -69,15 +69,19 @@ struct pyro_record {
 	};
 	uint16_t wait_class; /* PYRO_KIND_BLOCK */
 	uint32_t labels;     /* the thread's set of them (capture/labels.h) */
+	uint16_t room;       /* how deep a stack may be here */
 	uint16_t depth;
 	uint16_t stop; /* enum pyro_stop: why the walk ended */
 	/* Leaf first; return addresses are stored minus one, so that each
 	 * lies inside the instruction that it stands for. */
-	uint64_t pc[PYRO_DEPTH_MAX];
+	uint64_t pc[PYRO_DEPTH_MAX]; /* in the pool there are fewer */
 };
 
-/* count slots, a power of two. 0 or -ENOMEM. Again after pyro_slots_free. */
-int pyro_slots_init(size_t count);
+/* count slots, a power of two, with room for depth frames. 0 or -ENOMEM. Again after
+ * pyro_slots_free. */
+int pyro_slots_init(size_t count, uint16_t depth);
+/* How many frames a record may have from now on: depth, as far as there is room. */
+void pyro_slots_set_depth(uint16_t depth);
 /* Only when no handler can run. */
 void pyro_slots_free(void);
 /* In a forked child: forget what the parent had lost and counted. */

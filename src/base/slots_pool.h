@@ -28,8 +28,17 @@ struct pyro_slot_pool {
 	/* The same for one urgent record. */
 	_Atomic bool urgent_allowed;
 	_Atomic uint32_t wake;
-	struct pyro_record *record; /* in the wiped pages */
+	uint16_t room; /* frames of a record */
+	_Atomic uint16_t depth;
+	size_t stride;         /* bytes from a record to the next */
+	unsigned char *record; /* the first, in the wiped pages */
 };
+
+static inline struct pyro_record *
+pyro_slot_at(const struct pyro_slot_pool *pool, size_t i)
+{
+	return (struct pyro_record *)(void *)(pool->record + i * pool->stride);
+}
 
 extern struct pyro_slot_pool *_Atomic pyro_slot_pool;
 

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /* slots_sweep.c - the collector's half of the pool */
 #include <errno.h>
+#include <stddef.h>
 #include <sys/mman.h>
 
 #include "base/arena.h"
@@ -8,23 +9,34 @@
 #include "base/slots_pool.h"
 #include "base/sync.h"
 
-int pyro_slots_init(size_t count)
+int pyro_slots_init(size_t count, uint16_t depth)
 {
 	struct pyro_slot_pool *pool = pyro_pages_alloc(sizeof(*pool));
 
 	if (!pool)
 		return -ENOMEM;
-	pool->bytes = count * sizeof(struct pyro_record);
+	pool->room = depth;
+	pool->stride = offsetof(struct pyro_record, pc) +
+		       depth * sizeof(((struct pyro_record *)NULL)->pc[0]);
+	pool->bytes = count * pool->stride;
 	pool->mask = count - 1;
 	pool->record = pyro_pages_alloc(pool->bytes);
 	if (!pool->record) {
 		pyro_pages_free(pool, sizeof(*pool));
 		return -ENOMEM;
 	}
+	atomic_store(&pool->depth, depth);
 	madvise(pool->record, pyro_align_up(pool->bytes, 4096),
 		MADV_WIPEONFORK);
 	atomic_store_explicit(&pyro_slot_pool, pool, memory_order_release);
 	return 0;
+}
+
+void pyro_slots_set_depth(uint16_t depth)
+{
+	struct pyro_slot_pool *pool = atomic_load(&pyro_slot_pool);
+
+	atomic_store(&pool->depth, depth < pool->room ? depth : pool->room);
 }
 
 void pyro_slots_free(void)
@@ -57,7 +69,7 @@ size_t pyro_slots_sweep(pyro_record_fn *fn, void *arg)
 	/* Before the scan: what is committed behind it counts for the next. */
 	atomic_store(&pool->ready, 0);
 	for (size_t i = 0; i <= pool->mask; i++) {
-		struct pyro_record *r = &pool->record[i];
+		struct pyro_record *r = pyro_slot_at(pool, i);
 
 		if (atomic_load_explicit(&r->state, memory_order_acquire) !=
 		    PYRO_SLOT_READY)
@@ -80,7 +92,7 @@ size_t pyro_slots_reclaim(pyro_alive_fn *alive, void *arg)
 	size_t freed = 0;
 
 	for (size_t i = 0; i <= pool->mask; i++) {
-		struct pyro_record *r = &pool->record[i];
+		struct pyro_record *r = pyro_slot_at(pool, i);
 		uint32_t state = PYRO_SLOT_BUSY;
 
 		/* A writer sets tid right after BUSY: 0 is "just taken". A

@@ -231,7 +231,7 @@ static const char *root_of(enum pyro_stop stop)
 	case PYRO_STOP_UNREACHED:
 		return "[thread not reached]";
 	default:
-		return "[truncated]"; /* deeper than PYRO_DEPTH_MAX */
+		return "[truncated]"; /* deeper than stack_depth */
 	}
 }
 

@@ -162,6 +162,21 @@ const struct pyro_setting pyro_setting[PYRO_SETTINGS] = {
 			.argument = "HZ",
 			.help = "samples a second of CPU time, for each thread",
 		},
+	[PYRO_SET_STACK_DEPTH] =
+		{
+			.name = "stack_depth",
+			.kind = PYRO_KIND_NUMBER,
+			.flags = PYRO_SETTING_RECORD,
+			.field = FIELD(stack_depth),
+			.fallback = "128",
+			.min = 8,
+			.max = PYRO_DEPTH_MAX,
+			.option = "depth",
+			.argument = "FRAMES",
+			.help = "deeper stacks are cut off at the root, and "
+				"say "
+				"[truncated]",
+		},
 	[PYRO_SET_UPLOAD_INTERVAL] =
 		{
 			.name = "upload_interval",
@@ -477,6 +492,8 @@ const struct pyro_setting_alias pyro_setting_aliases[] = {
 	{"upload_interval_ms", PYRO_SET_UPLOAD_INTERVAL, PYRO_KIND_NUMBER},
 	{"flush_interval_ms", PYRO_SET_UPLOAD_INTERVAL, PYRO_KIND_NUMBER},
 	{"profiling_interval", PYRO_SET_SAMPLE_RATE, PYRO_KIND_PERIOD},
+	{"heap_stack_depth", PYRO_SET_STACK_DEPTH, PYRO_KIND_NUMBER},
+	{"java_stack_depth_max", PYRO_SET_STACK_DEPTH, PYRO_KIND_NUMBER},
 	{"heap_sampling_interval_bytes", PYRO_SET_HEAP_INTERVAL,
 	 PYRO_KIND_BYTES},
 	{"profiler_alloc", PYRO_SET_HEAP_INTERVAL, PYRO_KIND_BYTES},

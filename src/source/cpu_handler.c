@@ -82,7 +82,7 @@ static void sample(const siginfo_t *info, const ucontext_t *context)
 	record->generation = snapshot ? snapshot->generation : 0;
 	record->depth = (uint16_t)pyro_unwind_signal(
 		snapshot, context, thread_of(info)->stack, record->pc,
-		PYRO_DEPTH_MAX, &walk);
+		record->room, &walk);
 	record->stop = (uint16_t)walk.stop;
 	pyro_slots_commit(record, walk.stop == PYRO_STOP_UNMAPPED);
 }

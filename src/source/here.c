@@ -51,7 +51,7 @@ static void walk_stack(struct pyro_record *record,
 	PYRO_REGS_HERE(&regs);
 	record->depth = (uint16_t)pyro_unwind_regs(
 		snapshot, &regs, stack_of(record->tid), record->pc,
-		PYRO_DEPTH_MAX, &walk);
+		record->room, &walk);
 	record->stop = (uint16_t)walk.stop;
 	record->generation = snapshot->generation;
 	drop_own_frames(record, caller);

@@ -8,12 +8,22 @@ source=${SOURCE_DIR:-$(dirname "$0")/../..}
 library=$BUILD_DIR/libpyroscope.so
 export PYTHONPATH=$source/tests
 
-# app RATE: profiles itself with this rate in its code, 0 for none there.
+# app RATE: profiles itself with this rate in its code, 0 for none there, in 300
+# calls of a function.
 cat >app.c <<'EOF2'
 #include <pyroscope/pyroscope.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <time.h>
+
+__attribute__((noipa)) static int deep(int n)
+{
+	volatile int below = n > 0 ? deep(n - 1) + 1 : 0;
+
+	while (n == 0 && clock() < CLOCKS_PER_SEC / 10)
+		;
+	return below;
+}
 
 int main(int argc, char **argv)
 {
@@ -23,8 +33,8 @@ int main(int argc, char **argv)
 	pyroscope_stop(0);
 	config.sample_rate = argc > 1 ? (uint32_t)atoi(argv[1]) : 0;
 	printf("%d\n", pyroscope_start(&config));
-	while (clock() < CLOCKS_PER_SEC / 10)
-		;
+	if (deep(300) != 300)
+		return 3;
 	return pyroscope_stop(10000) != 0;
 }
 EOF2
@@ -70,6 +80,26 @@ is "the file as an option" 20 \
 	"$(rate "$pyro" exec --config rate.conf -- ./app)"
 is "the option over the variable" 20 \
 	"$(rate "${plain[@]}" "$pyro" exec --config rate.conf -- ./app)"
+
+## How deep stacks are: the deepest, and whether any is cut off
+# deep COMMAND...
+deep()
+{
+	rate "$@" >/dev/null
+	python3 - drop/*[0-9].pb.gz <<-'EOP'
+		import pprof, sys
+		stacks = [[f.name for f in s.frames] for path in sys.argv[1:]
+		          for s in pprof.load(path).samples
+		          if s.frames[0].name == "deep" or len(s.frames) > 2]
+		print(max(map(len, stacks)), any("[truncated]" in s for s in stacks))
+	EOP
+}
+is "128 frames, and a root that says so" "129 True" "$(deep "${plain[@]}" ./app)"
+is "8 frames" "9 True" \
+	"$(deep "${plain[@]}" PYROSCOPE_HEAP_STACK_DEPTH=8 ./app)"
+got=$(deep "${plain[@]}" PYROSCOPE_STACK_DEPTH=512 ./app)
+[ "${got%% *}" -gt 301 ] && got="all ${got##* }"
+is "512 are enough for all" "all False" "$got"
 
 ## Switched off
 printf 'profiling_enabled = no\n' >off.conf
