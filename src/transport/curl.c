@@ -343,8 +343,10 @@ static void set_options(CURL *easy, const struct options *options,
 	curl.easy_setopt(easy, CURLOPT_POSTFIELDS, request->body);
 	curl.easy_setopt(easy, CURLOPT_HTTPHEADER, options->headers);
 	curl.easy_setopt(easy, CURLOPT_USERAGENT, request->user_agent);
-	if (request->ca_file && *request->ca_file)
+	if (request->ca_file && *request->ca_file) {
 		curl.easy_setopt(easy, CURLOPT_CAINFO, request->ca_file);
+		curl.easy_setopt(easy, CURLOPT_PROXY_CAINFO, request->ca_file);
+	}
 	curl.easy_setopt(easy, CURLOPT_OPENSOCKETFUNCTION, on_socket);
 	curl.easy_setopt(easy, CURLOPT_WRITEFUNCTION, on_body);
 	curl.easy_setopt(easy, CURLOPT_WRITEDATA, x);

@@ -30,10 +30,9 @@ struct pyro_upload {
 /* Counted from 0 on, by all uploaders that share it. */
 struct pyro_upload_stats {
 	_Atomic uint64_t sent;
-	_Atomic uint64_t failed_tries; /* of any kind */
-	_Atomic uint64_t dropped_full; /* no room, or no thread */
-	_Atomic uint64_t
-		dropped_refused; /* by the server, or after ten tries */
+	_Atomic uint64_t failed_tries;    /* of any kind */
+	_Atomic uint64_t dropped_full;    /* no room, or no thread */
+	_Atomic uint64_t dropped_refused; /* by the server, at once or often */
 	_Atomic uint64_t dropped_old;
 	_Atomic uint64_t dropped_freed; /* still queued at the end */
 	_Atomic int last_status; /* HTTP, or negative errno of the last try */

@@ -50,20 +50,24 @@ start()
 # the server has all
 ended()
 {
-	local code begin end used grown late lines found
+	local code begin end used grown longest late lines found
 	wait "$(cat $1.pid)"
 	read -r code begin end <$1.end
-	read -r used grown <$1.out
+	read -r used grown longest <$1.out
 	late=$(echo "$begin $end $seconds" | awk '{ printf "%.1f", $2 - $1 - $3 }')
 	lines=$(grep -c '^pyroscope: ' $1.lines)
 	is "$1: exit code, other lines" "0 0" \
 		"$code $(grep -vc '^pyroscope: ' $1.lines)"
 	awk -v late="$late" -v guard=$guard 'BEGIN { exit late > guard }' ||
 		fail "$1: ended $late s late"
+	# A turn of the program takes 50 ms; nobody may hold it up for a server.
+	awk -v longest="$longest" 'BEGIN { exit longest > 2 }' ||
+		fail "$1: held up for $longest s"
 	[ "$2" = - ] || [ "$lines" = "$2" ] || fail "$1: $(cat $1.lines)"
 	[ "$grown" -le $((3072 + dead * 16)) ] || fail "$1: grew by $grown KiB"
 	if found=$(python3 "$here/_chaos.py" check $1.log "$used" 2>&1); then
-		ok "$1: $found, $grown KiB more, $lines lines, $late s late"
+		ok "$1: $found, $grown KiB more, $lines lines, $late s late,\
+ $longest s at a time"
 	else
 		fail "$1: $found"
 		cat $1.err
