@@ -61,6 +61,7 @@ static const struct {
 	[PYRO_DROP_MUTEX] = {".mutex", PYRO_TYPE_MUTEX},
 	[PYRO_DROP_BLOCK] = {".block", PYRO_TYPE_BLOCK},
 	[PYRO_DROP_THREADS] = {".threads", PYRO_TYPE_THREADS_ANY},
+	[PYRO_DROP_CREATION] = {".creation", PYRO_TYPE_CREATION},
 };
 
 /* Not a profile: the last window of this session is missing. */

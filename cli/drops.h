@@ -6,7 +6,8 @@
  *     <pid>-<began>-<n>.pb.gz        a window's profile of CPU time, renamed
  *                                    when complete
  *     <pid>-<began>-<n>.heap.pb.gz   a window's profile of the heap, too;
- *                                    .mutex, .block and .threads likewise
+ *                                    .mutex, .block, .threads and .creation
+ *                                    likewise
  *     <pid>-<began>.open             empty, there while a window has samples
  *                                    that are in no file
  *     log                            lines for the user
@@ -41,6 +42,7 @@ enum pyro_drop_kind {
 	PYRO_DROP_MUTEX,
 	PYRO_DROP_BLOCK,
 	PYRO_DROP_THREADS,
+	PYRO_DROP_CREATION,
 	PYRO_DROP_KINDS
 };
 /* In file names: "", ".heap" and so on. */

@@ -174,7 +174,7 @@ const char *pyro_launch_environment(const struct pyro_launch *launch,
 	err = err || set("PYROSCOPE_COMMAND", folder ? "record" : "exec");
 	err = err || set_given(launch);
 	/* Threads are looked at when a profile is written: often, for a run. */
-	if (folder && (launch->types & PYRO_TYPE_THREADS_ANY) &&
+	if (folder && (launch->types & PYRO_TYPE_MOMENT) &&
 	    !getenv("PYROSCOPE_UPLOAD_INTERVAL"))
 		err = err || set_setting(PYRO_SET_UPLOAD_INTERVAL, "1s");
 	err = err || set("PYROSCOPE_HEAP_AGES", launch->leaks ? "1" : NULL);

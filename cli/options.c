@@ -60,7 +60,8 @@ static const struct {
 	 true,
 	 "-o FILE",
 	 "default: pyro.pb.gz. Of what is profiled, the first of cpu, heap, "
-	 "mutex, block, threads is written there, the others beside it: "
+	 "mutex, block, threads, thread_creation is written there, the others "
+	 "beside it: "
 	 "x.pb.gz, x.heap.pb.gz"},
 	{{"leaks", optional_argument, NULL, OPT_LEAKS},
 	 true,

@@ -93,7 +93,7 @@ static void set_types(struct pyro_profile *profile, int kind, uint32_t types,
 		pyro_profile_set_cpu(profile, (int64_t)PYRO_NS_PER_SEC / rate);
 	else if (kind == PYRO_DROP_HEAP)
 		pyro_profile_set_heap(profile, types, 1);
-	else if (kind == PYRO_DROP_THREADS)
+	else if (kind == PYRO_DROP_THREADS || kind == PYRO_DROP_CREATION)
 		pyro_profile_set_threads(profile, "threads");
 	else
 		pyro_profile_set_wait(profile, types);

@@ -126,6 +126,7 @@ static void say_run(const struct pyro_recording *rec)
 		[PYRO_DROP_MUTEX] = "sampled unlock",
 		[PYRO_DROP_BLOCK] = "sampled wait",
 		[PYRO_DROP_THREADS] = "thread",
+		[PYRO_DROP_CREATION] = "thread",
 	};
 	const struct pyro_drops *drops = &rec->drops;
 	const struct pyro_profile *cpu = rec->of[PYRO_DROP_CPU].profile;
@@ -229,11 +230,12 @@ static void say_waits(const struct pyro_recording *rec, int kind)
 	say_top(profile, pyro_type_default(profile), true);
 }
 
-/* Where threads were when all of them were looked at. */
-static void say_threads(const struct pyro_recording *rec)
+/* Where threads were when all of them were looked at, or came from. */
+static void say_threads(const struct pyro_recording *rec, int kind,
+			const char *where)
 {
-	const struct pyro_profile *profile = rec->of[PYRO_DROP_THREADS].profile;
-	size_t looks = rec->drops.of[PYRO_DROP_THREADS].files;
+	const struct pyro_profile *profile = rec->of[kind].profile;
+	size_t looks = rec->drops.of[kind].files;
 
 	if (!profile)
 		return;
@@ -241,9 +243,9 @@ static void say_threads(const struct pyro_recording *rec)
 		pyro_say("threads: no process told of any");
 		return;
 	}
-	pyro_say("threads: %.1f on average, at %zu moment%s; most often in:",
+	pyro_say("threads: %.1f on average, at %zu moment%s; most %s:",
 		 (double)pyro_type_total(profile, 0) / (double)looks, looks,
-		 looks == 1 ? "" : "s");
+		 looks == 1 ? "" : "s", where);
 	say_top(profile, 0, true);
 }
 
@@ -290,7 +292,8 @@ void pyro_summary_say(const struct pyro_recording *rec)
 		say_heap_top(heap);
 	say_waits(rec, PYRO_DROP_MUTEX);
 	say_waits(rec, PYRO_DROP_BLOCK);
-	say_threads(rec);
+	say_threads(rec, PYRO_DROP_THREADS, "often in");
+	say_threads(rec, PYRO_DROP_CREATION, "created in");
 	for (int i = 0; i < PYRO_DROP_KINDS; i++) {
 		bool leaks = i == PYRO_DROP_HEAP && rec->leaks.profile;
 		const char *path = rec->of[i].output.path;

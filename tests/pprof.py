@@ -11,7 +11,8 @@ import gzip
 import sys
 
 PSEUDO = {"[lost]", "[unsampled]", "[pyroscope]", "[overflow]",
-          "[signal delayed]", "[other]", "[thread not reached]"}
+          "[signal delayed]", "[other]", "[thread not reached]",
+          "[creator not seen]"}
 
 
 def is_cut(name):

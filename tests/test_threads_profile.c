@@ -55,7 +55,8 @@ static void test_profile(void **state)
 	struct pyro_threads_moment moment = {.stacks = &stacks,
 					     .type = "goroutine",
 					     .time_ns = 7,
-					     .duration_ns = 8};
+					     .duration_ns = 8,
+					     .not_seen = 6};
 	struct pyro_stack_frames stack = *STACK(frames, 2, PYRO_STOP_END);
 	struct pyro_stack_frames none = *STACK(frames, 0, PYRO_STOP_UNREACHED);
 	struct pyro_profile *p;
@@ -78,11 +79,12 @@ static void test_profile(void **state)
 	assert_int_equal(p->period, 1);
 	assert_int_equal(p->time_ns, 7);
 	assert_int_equal(p->duration_ns, 8);
-	assert_int_equal(p->samples_count, 4);
+	assert_int_equal(p->samples_count, 5);
 	assert_int_equal(threads_at(p, "[anon:0x5678000]", "sleeping"), 3);
 	assert_int_equal(threads_at(p, "[anon:0x5678000]", "running"), 1);
 	assert_int_equal(threads_at(p, "[thread not reached]", "running"), 2);
 	assert_int_equal(threads_at(p, "[overflow]", ""), 5);
+	assert_int_equal(threads_at(p, "[creator not seen]", ""), 6);
 	pyro_profile_free(p);
 }
 

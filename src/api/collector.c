@@ -108,6 +108,10 @@ static void add_record(struct pyro_session *s, const struct pyro_record *record)
 		pyro_heap_window_add(s, &stack, &record->heap);
 		return;
 	}
+	if (record->kind == PYRO_KIND_BIRTH) {
+		pyro_births_add(s, &stack, &record->birth);
+		return;
+	}
 	if (record->kind == PYRO_KIND_THREADS) {
 		pyro_threads_window_add(s, &stack, record->tid);
 		return;
@@ -216,7 +220,7 @@ static void scan(struct pyro_session *s, uint64_t now)
 {
 	if (now < s->next_scan_ns)
 		return;
-	if (s->config.types & (PYRO_TYPE_CPU | PYRO_TYPE_THREADS_ANY))
+	if (s->config.types & (PYRO_TYPE_CPU | PYRO_TYPE_MOMENT))
 		pyro_cpu_check_signal();
 	if (!(s->config.types & PYRO_TYPE_CPU)) {
 		reclaim();

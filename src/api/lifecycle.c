@@ -84,6 +84,7 @@ static void become_child(void)
 	s->heap = (struct pyro_heap_stacks){0};
 	s->waits[0] = s->waits[1] = (struct pyro_waits){0};
 	s->threads = (struct pyro_moment){0};
+	s->births = (struct pyro_births){0};
 	s->marked = false;
 	pyro_counts_forked();
 	pyro_slots_forked();

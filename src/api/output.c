@@ -34,6 +34,9 @@ static const struct {
 		 "\"delay\":{\"display-name\":\"block_duration\"}}"},
 	[PYRO_OUTPUT_THREADS] = {"threads", "threads.pb.gz", NULL},
 	[PYRO_OUTPUT_GOROUTINES] = {"goroutines", "", NULL},
+	[PYRO_OUTPUT_CREATION] =
+		{"thread_creation", "creation.pb.gz",
+		 "{\"threads\":{\"display-name\":\"thread_creation\"}}"},
 };
 
 void pyro_output_comment(struct pyro_profile *profile, const char *what,

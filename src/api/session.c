@@ -85,7 +85,7 @@ static int prepare(struct pyro_session *s)
 	pyro_lifecycle_init();
 	return pyro_cpu_start(
 		s->config.types & PYRO_TYPE_CPU ? s->config.sample_rate : 0,
-		s->config.types & PYRO_TYPE_THREADS_ANY);
+		s->config.types & PYRO_TYPE_MOMENT);
 }
 
 static void free_naming(struct pyro_session *s)

@@ -7,6 +7,7 @@
  *   heap_window.c  a window's profile of the heap
  *   wait_window.c  a window's profiles of waiting
  *   threads_window.c  what all threads do at a window's end
+ *   births_window.c   by whom they were created
  *   output.c       a window's profiles to the server or the folder
  *   lifecycle.c    exit, fatal signals, fork and its children
  *   preload.c      the constructor */
@@ -94,15 +95,26 @@ struct pyro_session {
 		struct pyro_stacks stacks; /* a tick is a thread */
 		struct pyro_strings names; /* of threads, in labels so far */
 		struct pyro_asked {
-			pid_t tid;       /* 0: its stack is known by now */
+			pid_t tid;
 			uint32_t labels; /* its name and state */
 			int timer;       /* if armed */
-			bool armed;
+			bool armed, known, gone;
 		} * asked;
 		size_t count, cap;
 		uint32_t own;    /* the library as a module; 0: part of one */
 		bool taken, any; /* to be written; since the start */
 	} threads;
+	/* Who has created them. */
+	struct pyro_births {
+		struct pyro_stack_set stacks;
+		struct pyro_origin {
+			uint32_t serial;
+			uint32_t stack; /* its number + 1; 0: not known */
+		} * of;                 /* by the thread's place */
+		size_t cap;
+		struct pyro_stacks now; /* a tick is a thread that there is */
+		uint64_t not_seen;      /* of whose creation nobody told */
+	} births;
 	/* The mutex profile's and the block profile's. */
 	struct pyro_waits {
 		struct pyro_wait_stacks stacks;
@@ -208,6 +220,13 @@ void pyro_threads_window_end(struct pyro_session *s,
 			     const struct pyro_window *w, bool last);
 void pyro_threads_window_free(struct pyro_session *s);
 
+/* births_window.c: the same by who has created them. */
+void pyro_births_add(struct pyro_session *s, struct pyro_stack_frames *stack,
+		     const struct pyro_birth *birth);
+/* Of the threads that were looked at: births.now and .not_seen. */
+void pyro_births_take(struct pyro_session *s);
+void pyro_births_free(struct pyro_session *s);
+
 /* output.c */
 enum pyro_output {
 	PYRO_OUTPUT_CPU,
@@ -215,7 +234,8 @@ enum pyro_output {
 	PYRO_OUTPUT_MUTEX,
 	PYRO_OUTPUT_BLOCK,
 	PYRO_OUTPUT_THREADS,
-	PYRO_OUTPUT_GOROUTINES
+	PYRO_OUTPUT_GOROUTINES,
+	PYRO_OUTPUT_CREATION
 };
 /* Tell of the records that a profile is made of: how many there are by why their
  * walk ended, and how many were lost. */

@@ -13,6 +13,7 @@
 #include "capture/labels.h"
 #include "profile/threads_profile.h"
 #include "source/cpu.h"
+#include "source/hook.h"
 #include "source/threads.h"
 
 /* In labels, each of which makes series: threads beyond have a name in common. */
@@ -29,6 +30,7 @@
 void pyro_threads_window_start(struct pyro_session *s)
 {
 	s->threads.taken = s->threads.any = false;
+	pyro_hook_births(s->config.types & PYRO_TYPE_CREATION);
 }
 
 void pyro_threads_window_free(struct pyro_session *s)
@@ -39,6 +41,7 @@ void pyro_threads_window_free(struct pyro_session *s)
 	pyro_strings_free(&m->names);
 	pyro_pages_free(m->asked, m->cap * sizeof(*m->asked));
 	*m = (struct pyro_moment){0};
+	pyro_births_free(s);
 }
 
 /* What labels call a thread. */
@@ -72,9 +75,9 @@ void pyro_threads_window_add(struct pyro_session *s,
 	for (size_t i = 0; i < m->count; i++) {
 		struct pyro_asked *asked = &m->asked[i];
 
-		if (asked->tid != tid)
+		if (asked->tid != tid || asked->known)
 			continue;
-		asked->tid = 0;
+		asked->known = true;
 		/* Whatever it was a moment before. */
 		stack->labels =
 			pyro_labels_with(asked->labels, "state", "running");
@@ -97,6 +100,11 @@ static void list_thread(void *arg, pid_t tid)
 	asked[m->count++] = (struct pyro_asked){.tid = tid};
 }
 
+static bool is_left(const struct pyro_asked *asked)
+{
+	return !asked->known && !asked->gone;
+}
+
 static void describe(struct pyro_moment *m, struct pyro_asked *asked)
 {
 	struct pyro_thread_facts facts;
@@ -109,7 +117,7 @@ static void describe(struct pyro_moment *m, struct pyro_asked *asked)
 	asked->labels = pyro_labels_with(labels, "state", facts.state);
 }
 
-/* Look at a thread from outside: its tid becomes 0 if no more is to be done. */
+/* Look at a thread from outside. */
 static void look_at(struct pyro_session *s, struct pyro_asked *asked)
 {
 	const struct pyro_snapshot *snapshot = pyro_modules_current();
@@ -128,8 +136,8 @@ static void look_at(struct pyro_session *s, struct pyro_asked *asked)
 		record.stop = (uint16_t)walk.stop;
 		pyro_collector_add(s, &record);
 	}
-	if (read == PYRO_THREAD_PARKED || read == PYRO_THREAD_GONE)
-		asked->tid = 0;
+	asked->known = read == PYRO_THREAD_PARKED;
+	asked->gone = read == PYRO_THREAD_GONE;
 }
 
 /* At those that are left. Returns how many are left then. */
@@ -139,9 +147,9 @@ static size_t look_at_all(struct pyro_session *s)
 	size_t left = 0;
 
 	for (size_t i = 0; i < m->count; i++) {
-		if (m->asked[i].tid)
+		if (is_left(&m->asked[i]))
 			look_at(s, &m->asked[i]);
-		left += m->asked[i].tid != 0;
+		left += is_left(&m->asked[i]);
 		if (i % SWEEP_EVERY == SWEEP_EVERY - 1)
 			pyro_collector_sweep(s);
 	}
@@ -159,7 +167,7 @@ static void ask(struct pyro_session *s, uint64_t timeout_ns)
 	pyro_cpu_shots(true);
 	for (size_t i = 0; i < m->count; i++)
 		m->asked[i].armed =
-			m->asked[i].tid &&
+			is_left(&m->asked[i]) &&
 			pyro_cpu_shot(m->asked[i].tid, &m->asked[i].timer) == 0;
 	do {
 		pyro_sleep_ns(pause);
@@ -183,7 +191,7 @@ static void add_not_reached(struct pyro_moment *m)
 			.labels = m->asked[i].labels,
 		};
 
-		if (m->asked[i].tid)
+		if (is_left(&m->asked[i]))
 			add_stack(m, &stack);
 	}
 }
@@ -205,7 +213,7 @@ void pyro_threads_window_take(struct pyro_session *s, bool last)
 	struct pyro_moment *m = &s->threads;
 
 	/* The program ending is a moment only where there is no better one. */
-	if (!(s->config.types & PYRO_TYPE_THREADS_ANY) || (last && m->any))
+	if (!(s->config.types & PYRO_TYPE_MOMENT) || (last && m->any))
 		return;
 	pyro_stacks_clear(&m->stacks);
 	m->own = own_module();
@@ -214,15 +222,19 @@ void pyro_threads_window_take(struct pyro_session *s, bool last)
 	if (look_at_all(s) > 0)
 		ask(s, last ? LAST_ANSWER_NS : ANSWER_NS);
 	add_not_reached(m);
+	if (s->config.types & PYRO_TYPE_CREATION)
+		pyro_births_take(s);
 	m->count = 0; /* answers that are late find nobody */
 	m->taken = m->any = true;
 }
 
 static void write_as(struct pyro_session *s, const struct pyro_window *w,
+		     const struct pyro_stacks *stacks, uint64_t not_seen,
 		     const char *type, enum pyro_output output)
 {
 	const struct pyro_threads_moment moment = {
-		.stacks = &s->threads.stacks,
+		.stacks = stacks,
+		.not_seen = not_seen,
 		.type = type,
 		.time_ns = w->time_ns,
 		.duration_ns =
@@ -236,28 +248,40 @@ static void write_as(struct pyro_session *s, const struct pyro_window *w,
 
 	if (!profile)
 		return;
-	pyro_output_comment(profile, "threads", s->threads.stacks.stops, 0);
+	pyro_output_comment(profile, "threads", stacks->stops, 0);
 	pyro_output_window(s, output, profile);
 	pyro_profile_free(profile);
+}
+
+static void want_lines(struct pyro_session *s, const struct pyro_stacks *stacks)
+{
+	for (size_t i = 0; i < stacks->set.count; i++)
+		pyro_window_want_lines(s, &stacks->set.stacks[i],
+				       stacks->values[i].ticks);
 }
 
 /* What cannot be written is gone: the next window has a moment of its own. */
 void pyro_threads_window_end(struct pyro_session *s,
 			     const struct pyro_window *w, bool last)
 {
-	const struct pyro_stacks *stacks = &s->threads.stacks;
+	const struct pyro_stacks *now = &s->threads.stacks;
+	uint32_t types = s->config.types;
 
 	if (!s->threads.taken)
 		return;
 	s->threads.taken = false;
-	for (size_t i = 0; s->lines && i < stacks->set.count; i++)
-		pyro_window_want_lines(s, &stacks->set.stacks[i],
-				       stacks->values[i].ticks);
-	if (s->lines)
+	if (s->lines) {
+		want_lines(s, now);
+		want_lines(s, &s->births.now);
 		pyro_window_lines(s, last);
+	}
 	/* A folder's reader knows them by one name. */
-	if ((s->config.types & PYRO_TYPE_THREADS) || !s->uploader)
-		write_as(s, w, "threads", PYRO_OUTPUT_THREADS);
-	if ((s->config.types & PYRO_TYPE_GOROUTINES) && s->uploader)
-		write_as(s, w, "goroutine", PYRO_OUTPUT_GOROUTINES);
+	if ((types & PYRO_TYPE_THREADS) ||
+	    ((types & PYRO_TYPE_GOROUTINES) && !s->uploader))
+		write_as(s, w, now, 0, "threads", PYRO_OUTPUT_THREADS);
+	if ((types & PYRO_TYPE_GOROUTINES) && s->uploader)
+		write_as(s, w, now, 0, "goroutine", PYRO_OUTPUT_GOROUTINES);
+	if (types & PYRO_TYPE_CREATION)
+		write_as(s, w, &s->births.now, s->births.not_seen, "threads",
+			 PYRO_OUTPUT_CREATION);
 }

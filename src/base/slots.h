@@ -22,6 +22,7 @@ enum pyro_kind {
 	PYRO_KIND_CPU,
 	PYRO_KIND_HEAP,
 	PYRO_KIND_THREADS,
+	PYRO_KIND_BIRTH,
 	PYRO_KIND_MUTEX,
 	PYRO_KIND_BLOCK,
 	PYRO_KIND_COUNT
@@ -30,7 +31,7 @@ enum pyro_kind {
 /* What a record, or all that were lost, stand for. */
 struct pyro_weight {
 	uint64_t count; /* timer expirations; allocations; waits;
-			 * threads */
+			 * threads; births */
 	uint64_t value; /* nanoseconds of CPU time; bytes; ns of waiting */
 };
 
@@ -55,6 +56,11 @@ struct pyro_span {
 	uint8_t id[8];
 };
 
+/* Of a thread: its place in the registry, and the how manieth it is there. */
+struct pyro_birth {
+	uint32_t place, serial;
+};
+
 struct pyro_record {
 	_Atomic uint32_t state;
 	pid_t tid; /* who took it: a dead thread's slot is reclaimed */
@@ -64,6 +70,7 @@ struct pyro_record {
 	union {
 		struct pyro_heap_sample heap; /* PYRO_KIND_HEAP */
 		struct pyro_span span;        /* PYRO_KIND_CPU */
+		struct pyro_birth birth;      /* PYRO_KIND_BIRTH */
 		uint32_t lock; /* PYRO_KIND_MUTEX, _BLOCK: the name of what was
 				* waited for (capture/lock_names.h) */
 	};

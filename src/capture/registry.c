@@ -61,6 +61,7 @@ struct pyro_thread *pyro_registry_claim(enum pyro_thread_state state)
 		atomic_store(&limit, pyro_max(atomic_load(&limit), i + 1));
 		t->armed = t->scanned = false;
 		t->seen = true;
+		t->serial++;
 		t->stack = (struct pyro_stack){0, 0};
 		atomic_store(&t->tid, 0);
 		atomic_store(&t->state, state);

@@ -29,8 +29,9 @@ struct pyro_thread {
 	_Atomic uint32_t state; /* enum pyro_thread_state */
 	int timer;              /* kernel's number; valid if armed */
 	bool armed;
-	bool scanned; /* found by the scan, not by pthread_create */
-	bool seen;    /* by the scan that is under way */
+	bool scanned;    /* found by the scan, not by pthread_create */
+	bool seen;       /* by the scan that is under way */
+	uint32_t serial; /* counts the threads that had this entry */
 	struct pyro_stack stack;
 	/* What pthread_create was asked to run; the thread reads them first. */
 	void *(*start)(void *);

@@ -17,14 +17,15 @@ static void add_stacks(struct pyro_frames *f, const struct pyro_stacks *stacks)
 	}
 }
 
-static void add_overflow(struct pyro_profile *profile, uint64_t count)
+static void add_pseudo(struct pyro_profile *profile, const char *name,
+		       uint64_t count)
 {
 	int64_t threads = (int64_t)count;
 	uint32_t location;
 
 	if (!count)
 		return;
-	location = pyro_profile_pseudo(profile, "[overflow]");
+	location = pyro_profile_pseudo(profile, name);
 	pyro_profile_sample(profile, &location, 1, NULL, 0, &threads);
 }
 
@@ -48,7 +49,8 @@ pyro_threads_profile(const struct pyro_threads_moment *moment,
 	profile->duration_ns = moment->duration_ns;
 	add_stacks(&frames, moment->stacks);
 	pyro_frames_free(&frames);
-	add_overflow(profile, moment->stacks->overflow.ticks);
+	add_pseudo(profile, "[overflow]", moment->stacks->overflow.ticks);
+	add_pseudo(profile, "[creator not seen]", moment->not_seen);
 	if (pyro_profile_error(profile)) {
 		pyro_profile_free(profile);
 		return NULL;

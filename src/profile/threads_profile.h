@@ -8,7 +8,8 @@
 
 struct pyro_threads_moment {
 	const struct pyro_stacks *stacks; /* a tick is a thread */
-	const char *type;                 /* what threads are called */
+	uint64_t not_seen; /* threads that have none: of unknown creators */
+	const char *type;  /* what threads are called */
 	int64_t time_ns, duration_ns; /* of the window that the moment ended */
 	enum pyro_symbolize symbolize;
 	const struct pyro_lines *lines; /* what is known; NULL: nothing */

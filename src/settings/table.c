@@ -34,6 +34,7 @@ static const struct pyro_setting_word types[] = {
 	{"block_duration", PYRO_TYPE_BLOCK_DURATION},
 	{"threads", PYRO_TYPE_THREADS},
 	{"goroutines", PYRO_TYPE_GOROUTINES},
+	{"thread_creation", PYRO_TYPE_CREATION},
 	{NULL, 0},
 };
 
@@ -147,7 +148,8 @@ const struct pyro_setting pyro_setting[PYRO_SETTINGS] = {
 				"and "
 				"inuse, block both of block; threads what all "
 				"threads do when a profile ends, goroutines "
-				"the same as Grafana calls it",
+				"the same as Grafana calls it, "
+				"thread_creation by who has created them",
 		},
 	[PYRO_SET_SAMPLE_RATE] =
 		{

@@ -3,7 +3,11 @@
  * safe */
 #include "source/here.h"
 
+#include <signal.h>
+#include <sys/syscall.h>
+
 #include "base/os.h"
+#include "base/syscall.h"
 #include "capture/labels.h"
 #include "capture/readers.h"
 #include "image/modules.h"
@@ -64,6 +68,16 @@ static void only_caller(struct pyro_record *record, void *caller)
 	record->depth = 1;
 	record->stop = PYRO_STOP_PENDING;
 	record->generation = 0;
+}
+
+/* By itself: libc keeps some signals of its own open. */
+uint64_t pyro_here_block(uint64_t mask)
+{
+	uint64_t old = 0;
+
+	pyro_syscall4(SYS_rt_sigprocmask, SIG_SETMASK, (long)&mask, (long)&old,
+		      sizeof(mask));
+	return old;
 }
 
 void pyro_here_commit(struct pyro_record *record, void *caller)

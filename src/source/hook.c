@@ -7,6 +7,7 @@
 
 #include "base/on.h"
 #include "base/os.h"
+#include "base/slots.h"
 #include "source/cpu.h"
 #include "source/here.h"
 #include "source/next.h"
@@ -107,6 +108,35 @@ static struct pyro_thread *announce(const pthread_attr_t *attr)
 	return t;
 }
 
+static _Atomic bool births;
+
+void pyro_hook_births(bool on)
+{
+	atomic_store(&births, on);
+}
+
+/* Who creates it, unless so many do that others would find no room in the pool. */
+static __attribute__((noinline)) void tell_birth(const struct pyro_thread *t,
+						 void *caller)
+{
+	struct pyro_record *record;
+	uint64_t mask;
+
+	if (pyro_slots_are_crowded())
+		return;
+	mask = pyro_here_block(UINT64_MAX);
+	record = pyro_slots_take(PYRO_KIND_BIRTH, pyro_gettid(),
+				 (struct pyro_weight){1, 0});
+	if (record) {
+		record->birth = (struct pyro_birth){
+			.place = (uint32_t)(t - pyro_registry_at(0)),
+			.serial = t->serial,
+		};
+		pyro_here_commit(record, caller);
+	}
+	pyro_here_block(mask);
+}
+
 PYRO_HOOK int
 PYRO_HOOK_NAME(pthread_create)(pthread_t *restrict thread,
 			       const pthread_attr_t *restrict attr,
@@ -122,6 +152,8 @@ PYRO_HOOK_NAME(pthread_create)(pthread_t *restrict thread,
 		return PYRO_NEXT(pthread_create)(thread, attr, start, arg);
 	self->start = start;
 	self->arg = arg;
+	if (atomic_load_explicit(&births, memory_order_relaxed))
+		tell_birth(self, __builtin_return_address(0));
 
 	int err = PYRO_NEXT(pthread_create)(thread, attr, run_thread, self);
 

@@ -22,6 +22,10 @@ void pyro_hook_resolve(void);
 /* What pthread_create needs beside. At every start. */
 void pyro_hook_init(void);
 
+/* Whether a record of PYRO_KIND_BIRTH is made of each thread that pthread_create()
+ * creates, with the stack of who does. */
+void pyro_hook_births(bool on);
+
 /* Called from hooks in a process that was started but is not YES, on a thread
  * of the program, perhaps in one of its signal handlers. The hook keeps
  * errno. */

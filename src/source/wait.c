@@ -4,12 +4,8 @@
  * No system call but gettid() and the clock, no libc, so errno stays as it is. */
 #include "source/wait.h"
 
-#include <signal.h>
-#include <sys/syscall.h>
-
 #include "base/on.h"
 #include "base/os.h"
-#include "base/syscall.h"
 #include "base/xorshift.h"
 #include "capture/lock_names.h"
 #include "source/here.h"
@@ -97,23 +93,11 @@ static bool draw(uint64_t ns, uint64_t rate, struct pyro_weight *weight)
 	return true;
 }
 
-/* The kernel's mask, of 64 signals: libc keeps some of its own open. */
-static uint64_t set_signals(uint64_t mask)
-{
-	uint64_t old = 0;
-
-	pyro_syscall4(SYS_rt_sigprocmask, SIG_SETMASK, (long)&mask, (long)&old,
-		      sizeof(mask));
-	return old;
-}
-
-/* Programs leave signal handlers by longjmp(), or are cancelled at any
- * instruction, where they wait: not between a slot that is taken and its record. */
 static bool record_here(enum pyro_kind kind, enum pyro_wait_class wait_class,
 			struct pyro_weight weight, const void *lock,
 			void *caller)
 {
-	uint64_t mask = set_signals(UINT64_MAX);
+	uint64_t mask = pyro_here_block(UINT64_MAX);
 	struct pyro_record *record =
 		pyro_slots_take(kind, pyro_gettid(), weight);
 
@@ -122,7 +106,7 @@ static bool record_here(enum pyro_kind kind, enum pyro_wait_class wait_class,
 		record->lock = pyro_lock_name(lock);
 		pyro_here_commit(record, caller);
 	}
-	set_signals(mask);
+	pyro_here_block(mask);
 	return record != NULL;
 }
 

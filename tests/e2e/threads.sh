@@ -28,6 +28,15 @@ is "the program's code" 0 $rc
 /usr/bin/python3 -B "$SOURCE_DIR/tests/e2e/threads.py" out many.pb.gz || failed=1
 grep 'ms CPU' out
 
+## By who has created them
+run "$pyro" record -t threads,thread_creation -o c.pb.gz -- "$PROGRAMS_DIR/births"
+is "the program's code" 0 $rc
+run "$pyro" top -n 20 c.creation.pb.gz
+has "of one creator" '^ +10 +.*create_many' out
+has "of the other" '^ +4 +.*create_few' out
+is "none of those that have ended" "" "$(grep create_and_join out)"
+is "all are seen" "" "$(grep 'not seen' out)"
+
 ## Each second, where nobody says when
 unset PYROSCOPE_UPLOAD_INTERVAL
 run "$pyro" record -t threads -o s.pb.gz -- sleep 2.5

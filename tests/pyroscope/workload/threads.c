@@ -32,10 +32,11 @@ int main(void)
 	pthread_t thread;
 
 	sem_init(&never, 0, 0);
+	pyroscope_load("");
+	sleep(1); /* until the first stacks can be walked */
 	for (int i = 0; i < 6; i++)
 		if (pthread_create(&thread, NULL, stand, i ? &never : NULL))
 			return 1;
 	sleep(1);
-	pyroscope_load("");
 	return pyroscope_flush(5000) == 0 ? 0 : 1;
 }
