@@ -55,7 +55,8 @@ func TestIngest(t *testing.T) {
 	const suffix = "+1 (x)"
 	ask := newQuery(pyroscope.url)
 	for _, c := range []struct{ program, types, kinds string }{
-		{"labels", "cpu,heap", "process_cpu memory"},
+		{"labels", "cpu,heap,threads,goroutines",
+			"process_cpu memory threads goroutines"},
 		{"block", "block", "block"},
 		{"mutex", "mutex", "mutex"},
 	} {
