@@ -204,7 +204,8 @@ struct pyroscope_config {
 	 *                    that wait are not woken for it.
 	 *   "goroutines"     the same under the name that Grafana knows from Go
 	 *   "thread_creation" the threads that there are then, by the stack of
-	 *                    the pthread_create() that they come from
+	 *                    the pthread_create() or thrd_create() that they
+	 *                    come from
 	 * Blank space around a word is dropped. A word that is none of these is an
 	 * error here, and in the variable a log line.
 	 * Variable: PYROSCOPE_PROFILE_TYPES.

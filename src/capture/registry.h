@@ -33,8 +33,12 @@ struct pyro_thread {
 	bool seen;       /* by the scan that is under way */
 	uint32_t serial; /* counts the threads that had this entry */
 	struct pyro_stack stack;
-	/* What pthread_create was asked to run; the thread reads them first. */
-	void *(*start)(void *);
+	/* What pthread_create, or thrd_create, was asked to run; the thread reads
+	 * them first. */
+	union {
+		void *(*start)(void *);
+		int (*start_c11)(void *);
+	};
 	void *arg;
 };
 

@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
-/* hook.c - pthread_create */
+/* hook.c - pthread_create, and thrd_create, which calls it inside libc */
 #include "source/hook.h"
 
 #include <pthread.h>
 #include <stdatomic.h>
+#include <threads.h>
 
 #include "base/on.h"
 #include "base/os.h"
@@ -17,6 +18,7 @@ static _Atomic bool key_made;
 static pthread_key_t exit_key;
 
 PYRO_NEXT_SLOT(pthread_create);
+PYRO_NEXT_SLOT(thrd_create);
 
 static void release_self(struct pyro_thread *self)
 {
@@ -57,13 +59,25 @@ static void register_self(struct pyro_thread *self)
 	pyro_mutex_unlock(&pyro_registry_lock);
 }
 
-/* What pthread_create runs instead of the program's function. In a section of
- * its own, so that its address range is known. */
-__attribute__((section("pyro_trampoline"), noinline)) static void *
-run_thread(void *arg)
+/* What is run instead of the program's function. In a section of its own, so that
+ * its address range is known. */
+#define TRAMPOLINE __attribute__((section("pyro_trampoline"), noinline)) static
+
+TRAMPOLINE void *run_thread(void *arg)
 {
 	struct pyro_thread *self = arg;
 	void *(*start)(void *) = self->start;
+	void *start_arg = self->arg;
+
+	pthread_setspecific(exit_key, self);
+	register_self(self);
+	return start(start_arg);
+}
+
+TRAMPOLINE int run_c11_thread(void *arg)
+{
+	struct pyro_thread *self = arg;
+	int (*start)(void *) = self->start_c11;
 	void *start_arg = self->arg;
 
 	pthread_setspecific(exit_key, self);
@@ -137,42 +151,76 @@ static __attribute__((noinline)) void tell_birth(const struct pyro_thread *t,
 	pyro_here_block(mask);
 }
 
+/* An entry for the thread to come; NULL: it comes without. */
+static struct pyro_thread *before_create(const pthread_attr_t *attr, void *arg,
+					 void *caller)
+{
+	struct pyro_thread *self;
+
+	pyro_hook_wake_child();
+	if (pyro_on_get() < PYRO_ON_STARTING || !atomic_load(&key_made))
+		return NULL;
+	self = announce(attr);
+	if (!self)
+		return NULL;
+	self->arg = arg;
+	if (atomic_load_explicit(&births, memory_order_relaxed))
+		tell_birth(self, caller);
+	return self;
+}
+
+static void not_created(struct pyro_thread *self)
+{
+	pyro_mutex_lock(&pyro_registry_lock);
+	pyro_registry_release(self);
+	pyro_mutex_unlock(&pyro_registry_lock);
+}
+
 PYRO_HOOK int
 PYRO_HOOK_NAME(pthread_create)(pthread_t *restrict thread,
 			       const pthread_attr_t *restrict attr,
 			       void *(*start)(void *), void *restrict arg)
 {
-	pyro_hook_wake_child();
-	if (pyro_on_get() < PYRO_ON_STARTING || !atomic_load(&key_made))
-		return PYRO_NEXT(pthread_create)(thread, attr, start, arg);
-
-	struct pyro_thread *self = announce(attr);
+	struct pyro_thread *self =
+		before_create(attr, arg, __builtin_return_address(0));
 
 	if (!self)
 		return PYRO_NEXT(pthread_create)(thread, attr, start, arg);
 	self->start = start;
-	self->arg = arg;
-	if (atomic_load_explicit(&births, memory_order_relaxed))
-		tell_birth(self, __builtin_return_address(0));
 
 	int err = PYRO_NEXT(pthread_create)(thread, attr, run_thread, self);
 
-	if (err) {
-		pyro_mutex_lock(&pyro_registry_lock);
-		pyro_registry_release(self);
-		pyro_mutex_unlock(&pyro_registry_lock);
-	}
+	if (err)
+		not_created(self);
 	return err;
+}
+
+PYRO_HOOK int PYRO_HOOK_NAME(thrd_create)(thrd_t *thread, thrd_start_t start,
+					  void *arg)
+{
+	struct pyro_thread *self =
+		before_create(NULL, arg, __builtin_return_address(0));
+
+	if (!self)
+		return PYRO_NEXT(thrd_create)(thread, start, arg);
+	self->start_c11 = start;
+
+	int rc = PYRO_NEXT(thrd_create)(thread, run_c11_thread, self);
+
+	if (rc != thrd_success)
+		not_created(self);
+	return rc;
 }
 
 #ifndef PYRO_STATIC
 
 PYRO_OWN(pthread_create);
+PYRO_OWN(thrd_create);
 
 void pyro_hook_resolve(void)
 {
-	static const struct pyro_hooked hooked[] = {
-		PYRO_HOOKED(pthread_create)};
+	static const struct pyro_hooked hooked[] = {PYRO_HOOKED(pthread_create),
+						    PYRO_HOOKED(thrd_create)};
 
 	pyro_next_resolve(hooked, PYRO_COUNT_OF(hooked));
 }

@@ -51,7 +51,9 @@ ${CXX:-c++} -O2 -fomit-frame-pointer -shared -fPIC throws.cpp -o throws.so ||
 	exit 1
 
 run_seconds=$((seconds + 120))
-export PYROSCOPE_PROFILE_TYPES=cpu,heap,mutex,block
+export PYROSCOPE_PROFILE_TYPES=cpu,heap,mutex,block,threads,thread_creation
+# Often, as threads are looked at then.
+export PYROSCOPE_UPLOAD_INTERVAL=1s
 run linked "$programs/storm" "$seed" "$seconds" "$work"
 sed 's/^/   /' out
 succeeded "a storm of $seconds s" -

@@ -33,6 +33,7 @@ run "$pyro" record -t threads,thread_creation -o c.pb.gz -- "$PROGRAMS_DIR/birth
 is "the program's code" 0 $rc
 run "$pyro" top -n 20 c.creation.pb.gz
 has "of one creator" '^ +10 +.*create_many' out
+has "of one by C11" '^ +2 +.*create_c11' out
 has "of the other" '^ +4 +.*create_few' out
 is "none of those that have ended" "" "$(grep create_and_join out)"
 is "all are seen" "" "$(grep 'not seen' out)"

@@ -1,10 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
-/* births.c - threads that stay, by two creators, and a hundred that end
+/* births.c - threads that stay, by three creators, and two hundred that end
  *
  * The library, if there is one, looks at those that stay when all are there. */
 #include <dlfcn.h>
 #include <pthread.h>
 #include <stdlib.h>
+#include <threads.h>
 #include <unistd.h>
 
 #include "program.h"
@@ -26,6 +27,35 @@ NOINLINE static int create_few(void)
 	pthread_t thread;
 
 	return pthread_create(&thread, NULL, stay, &problems) + 1;
+}
+
+static int stay_c11(void *arg)
+{
+	stay(arg);
+	return 0;
+}
+
+NOINLINE static int create_c11(void)
+{
+	thrd_t thread;
+
+	return thrd_create(&thread, stay_c11, NULL) == thrd_success;
+}
+
+static int seven(void *arg)
+{
+	return *(int *)arg;
+}
+
+/* What it returns comes through. */
+static void create_and_join_c11(void)
+{
+	int number = 7, result = 0;
+	thrd_t thread;
+
+	if (thrd_create(&thread, seven, &number) != thrd_success ||
+	    thrd_join(thread, &result) != thrd_success || result != 7)
+		PROBLEM("thrd");
 }
 
 NOINLINE static int create_many(void)
@@ -51,6 +81,9 @@ int main(void)
 	for (int i = 0; i < 100; i++) {
 		if (create_and_join() != 1)
 			PROBLEM("join");
+		create_and_join_c11();
+		if (i % 50 == 0 && create_c11() != 1)
+			PROBLEM("c11");
 		if (i % 10 == 0 && create_many() != 1)
 			PROBLEM("many");
 		if (i % 30 == 0 && create_few() != 1)
