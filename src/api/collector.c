@@ -29,6 +29,7 @@
 #define BUSY_NS (100 * PYRO_NS_PER_MS)
 /* While objects come and go: what is loaded twice between two looks has no name. */
 #define LOADING_NS (10 * PYRO_NS_PER_MS)
+#define AFTER_IDLE_NS PYRO_NS_PER_MS
 #define IDLE_NS PYRO_NS_PER_SEC
 #define URGENT_NS (5 * PYRO_NS_PER_MS)
 #define LAZY_POLL_NS (10 * PYRO_NS_PER_MS)
@@ -350,6 +351,11 @@ static void wait_for_work(struct pyro_session *s, bool busy)
 	if (!asked_for(s))
 		pyro_slots_wait(seen, pyro_min(busy ? pause : IDLE_NS, left),
 				!busy);
+	/* What ended the idleness may be a wait for a child, and the next fork is
+	 * near. One without handlers, as _Fork, would find the loader's lock
+	 * taken for ever if we were just at it. */
+	if (!busy && !asked_for(s))
+		pyro_sleep_ns(AFTER_IDLE_NS);
 }
 
 /* False: paused. */
