@@ -48,6 +48,11 @@ static int logged(const char **text)
 
 static struct pyro_config config;
 
+/* What the first client of all has. */
+#define DEFAULT_TYPES                                         \
+	(PYRO_TYPE_CPU | PYRO_TYPE_HEAP | PYRO_TYPE_THREADS | \
+	 PYRO_TYPE_MUTEX | PYRO_TYPE_BLOCK)
+
 static void load(const struct pyroscope_config *given, int err, int lines)
 {
 	const char *line;
@@ -74,7 +79,7 @@ static void test_defaults(void **state)
 	assert_int_equal(config.upload_interval_ms, 15000);
 	assert_int_equal(config.lines_cpu_permille, 10);
 	assert_int_equal(config.lines_memory_mib, 64);
-	assert_int_equal(config.types, PYRO_TYPE_CPU | PYRO_TYPE_HEAP);
+	assert_int_equal(config.types, DEFAULT_TYPES);
 	assert_int_equal(config.heap_interval, 524288);
 	assert_false(config.heap_ages);
 	assert_string_equal(config.output_dir, "");
@@ -410,8 +415,8 @@ static void test_types(void **state)
 		int err, lines;
 		uint32_t want;
 	} cases[] = {
-		{NULL, NULL, 0, 0, 31},
-		{"", "", 0, 0, 31},
+		{NULL, NULL, 0, 0, DEFAULT_TYPES},
+		{"", "", 0, 0, DEFAULT_TYPES},
 		{NULL, "cpu,heap", 0, 0, 31},
 		{"cpu", "heap", 0, 0, PYRO_TYPE_CPU},
 		{NULL, "heap", 0, 0, PYRO_TYPE_HEAP},
@@ -433,11 +438,11 @@ static void test_types(void **state)
 		{NULL, "mutexes,inuse_space", 0, 1, PYRO_TYPE_INUSE_SPACE},
 		{NULL, "heap,", 0, 1, PYRO_TYPE_HEAP},
 		{NULL, "cpu heap,heap", 0, 1, PYRO_TYPE_HEAP},
-		{NULL, "CPU", 0, 1, 31},
-		{NULL, "cp", 0, 1, 31},
-		{NULL, "cpus", 0, 1, 31},
-		{NULL, ",", 0, 1, 31},
-		{NULL, " ", 0, 1, 31},
+		{NULL, "CPU", 0, 1, DEFAULT_TYPES},
+		{NULL, "cp", 0, 1, DEFAULT_TYPES},
+		{NULL, "cpus", 0, 1, DEFAULT_TYPES},
+		{NULL, ",", 0, 1, DEFAULT_TYPES},
+		{NULL, " ", 0, 1, DEFAULT_TYPES},
 		{"cpu", "wall", 0, 0, PYRO_TYPE_CPU},
 		{"cpu,wall", "cpu", -EINVAL, 1, 0},
 		{"cpu,", NULL, -EINVAL, 1, 0},
@@ -1075,19 +1080,25 @@ static void test_other_names(void **state)
 		{"PYROSCOPE_PROFILER_ALLOC", "64K", &config.heap_interval,
 		 1 << 16, 0},
 		{"PYROSCOPE_PROFILING_CPU_ENABLED", "0", &config.types,
-		 PYRO_TYPE_HEAP, 0},
-		{"PYROSCOPE_PROFILING_CPU_ENABLED", "true", &config.types, 31,
-		 0},
-		{"PYROSCOPE_PROFILING_CPU_ENABLED", "maybe", &config.types, 31,
-		 1},
+		 DEFAULT_TYPES & ~(uint32_t)PYRO_TYPE_CPU, 0},
+		{"PYROSCOPE_PROFILING_CPU_ENABLED", "true", &config.types,
+		 DEFAULT_TYPES, 0},
+		{"PYROSCOPE_PROFILING_CPU_ENABLED", "maybe", &config.types,
+		 DEFAULT_TYPES, 1},
 		{"PYROSCOPE_PROFILING_HEAP_ENABLED", "No", &config.types,
-		 PYRO_TYPE_CPU | PYRO_TYPE_ALLOC, 0},
+		 DEFAULT_TYPES & ~(uint32_t)PYRO_TYPE_INUSE, 0},
 		{"PYROSCOPE_PROFILING_ALLOCATION_ENABLED", "off", &config.types,
-		 PYRO_TYPE_CPU | PYRO_TYPE_INUSE, 0},
-		{"PYROSCOPE_PROFILING_CONTENTION_ENABLED", "1", &config.types,
-		 31 | PYRO_TYPE_MUTEX | PYRO_TYPE_BLOCK, 0},
+		 DEFAULT_TYPES & ~(uint32_t)PYRO_TYPE_ALLOC, 0},
+		{"PYROSCOPE_PROFILING_CONTENTION_ENABLED", "0", &config.types,
+		 31 | PYRO_TYPE_THREADS, 0},
 		{"PYROSCOPE_PROFILER_LOCK", "10ms", &config.types,
-		 31 | PYRO_TYPE_MUTEX | PYRO_TYPE_BLOCK, 0},
+		 DEFAULT_TYPES, 0},
+		{"PYROSCOPE_PROFILER_LOCK", "0", &config.types,
+		 31 | PYRO_TYPE_THREADS, 0},
+		{"PYROSCOPE_PROFILER_EVENT", "itimer", &config.types,
+		 DEFAULT_TYPES, 0},
+		{"PYROSCOPE_PROFILER_EVENT", "wall", &config.types,
+		 DEFAULT_TYPES, 1},
 	};
 
 	(void)state;

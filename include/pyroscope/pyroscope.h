@@ -209,7 +209,7 @@ struct pyroscope_config {
 	 * Blank space around a word is dropped. A word that is none of these is an
 	 * error here, and in the variable a log line.
 	 * Variable: PYROSCOPE_PROFILE_TYPES.
-	 * Default (NULL or ""): "cpu,heap". */
+	 * Default (NULL or ""): "cpu,heap,threads,mutex,block". */
 	const char *profile_types;
 
 	/* Bytes allocated from one sample of the heap to the next, on average:

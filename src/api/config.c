@@ -147,6 +147,9 @@ static void set_written(struct pyro_config *config, const struct origin *origin)
 {
 	struct pyro_setting_value value;
 
+	/* Only to tell what is not to be had. */
+	pyro_settings_written(&origin->written, PYRO_SET_PROFILER_EVENT,
+			      &value);
 	pyro_settings_written(&origin->written, PYRO_SET_HEAP_AGES, &value);
 	config->heap_ages = value.number != 0;
 	pyro_settings_written(&origin->written, PYRO_SET_CHILDREN, &value);

@@ -50,6 +50,7 @@ enum pyro_setting_id {
 	PYRO_SET_PROFILING_ALLOCATION,
 	PYRO_SET_PROFILING_HEAP,
 	PYRO_SET_PROFILING_LOCK,
+	PYRO_SET_PROFILER_EVENT,
 	/* From pyro to the library, or to pyro. */
 	PYRO_SET_COMMAND,
 	PYRO_SET_ROOT_PID,

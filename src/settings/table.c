@@ -74,6 +74,11 @@ static const struct pyro_setting_word log_levels[] = {
 	{"debug", PYRO_LOG_DEBUG + 1}, {NULL, 0},
 };
 
+static const struct pyro_setting_word events[] = {
+	{"auto", 1},   {"timer", 1},  {"cpu", 1},
+	{"itimer", 1}, {"ctimer", 1}, {NULL, 0},
+};
+
 static const struct pyro_setting_word commands[] = {
 	{"exec", 1},
 	{"record", 2},
@@ -140,7 +145,7 @@ const struct pyro_setting pyro_setting[PYRO_SETTINGS] = {
 			.kind = PYRO_KIND_LIST,
 			.flags = PYRO_SETTING_RECORD,
 			.field = FIELD(profile_types),
-			.fallback = "cpu,heap",
+			.fallback = "cpu,heap,threads,mutex,block",
 			.words = types,
 			.option = "types",
 			.argument = "TYPES",
@@ -459,6 +464,16 @@ const struct pyro_setting pyro_setting[PYRO_SETTINGS] = {
 			.name = "profiling_lock_enabled",
 			.kind = PYRO_KIND_SWITCH,
 			.help = "the same with mutex and block",
+		},
+	[PYRO_SET_PROFILER_EVENT] =
+		{
+			.name = "profiler_event",
+			.kind = PYRO_KIND_WORD,
+			.fallback = "auto",
+			.words = events,
+			.help = "for programs whose other clients know it: CPU "
+				"time is always sampled by a timer of each "
+				"thread",
 		},
 	[PYRO_SET_COMMAND] =
 		{
