@@ -108,7 +108,7 @@ static void make_options(bool record, struct option to[OPTIONS_MAX])
 /* Words from column LEFT on, the first line behind as. */
 static void print_option(const char *as, const char *help)
 {
-	int column = printf("  %-*s", LEFT - 2, as);
+	int column = printf("  %-*s ", LEFT - 3, as);
 
 	if (column > LEFT)
 		column = WIDTH;
