@@ -307,15 +307,25 @@ static bool copy_nothing(uint64_t *to, uintptr_t addr, size_t len)
 	return false;
 }
 
+static uintptr_t no_frame(const struct pyro_map *map,
+			  const struct pyro_rule *rule, uintptr_t pc)
+{
+	(void)map;
+	(void)rule;
+	(void)pc;
+	return 0;
+}
+
 static void test_unreadable(void **state)
 {
 	uint64_t pc[DEPTH];
 	struct pyro_walk walk;
 	uintptr_t here = (uintptr_t)test_unreadable;
 	/* The stack is there, but it is read by copy alone. */
-	size_t n = pyro_unwind_foreign(pyro_modules_current(), here,
-				       (uintptr_t)&pc[0] & ~(uintptr_t)15,
-				       copy_nothing, pc, DEPTH, &walk);
+	size_t n =
+		pyro_unwind_foreign(pyro_modules_current(), here,
+				    (uintptr_t)&pc[0] & ~(uintptr_t)15,
+				    copy_nothing, no_frame, pc, DEPTH, &walk);
 
 	(void)state;
 	assert_int_equal(n, 1);

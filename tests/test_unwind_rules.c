@@ -252,11 +252,24 @@ static bool copy_words(uint64_t *to, uintptr_t addr, size_t len)
 	return true;
 }
 
+static uintptr_t distance;
+
+static uintptr_t a_frame(const struct pyro_map *map,
+			 const struct pyro_rule *rule, uintptr_t where)
+{
+	assert_int_equal(map->lo, TEXT);
+	assert_int_equal(rule->cfa, PYRO_CFA_FP);
+	assert_true(where - TEXT - AT_CASE < 0x100 ||
+		    where - TEXT - AT_OTHER < 0x100);
+	return distance;
+}
+
 static void check_foreign(enum pyro_stop stop, size_t sp, const uintptr_t *want,
 			  size_t count)
 {
-	size_t depth = pyro_unwind_foreign(snapshot, TEXT + AT_CASE, at(sp),
-					   copy_words, pc, DEPTH, &result);
+	size_t depth =
+		pyro_unwind_foreign(snapshot, TEXT + AT_CASE, at(sp),
+				    copy_words, a_frame, pc, DEPTH, &result);
 
 	if (result.stop != stop)
 		fail_msg("ended by \"%s\"", pyro_stop_name(result.stop));
@@ -286,6 +299,12 @@ static void test_foreign(void **state)
 	assert_true(copies > 0);
 	image.rule[3].cfa = PYRO_CFA_FP;
 	CHECK_FOREIGN(PYRO_STOP_REGISTER, 4, AT_CASE);
+	/* Its distance from sp is known otherwise, and leads to code. */
+	distance = 16;
+	CHECK_FOREIGN(PYRO_STOP_END, 4, AT_CASE, AT_START + 7);
+	distance = 24;
+	CHECK_FOREIGN(PYRO_STOP_REGISTER, 4, AT_CASE);
+	distance = 0;
 	image.rule[3].cfa = PYRO_CFA_RBX;
 	CHECK_FOREIGN(PYRO_STOP_REGISTER, 4, AT_CASE);
 }

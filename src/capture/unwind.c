@@ -88,6 +88,28 @@ static bool may_use(const struct walker *w, unsigned dwarf)
 	       (dwarf < 32 && (PYRO_DWARF_VOLATILE >> dwarf & 1));
 }
 
+/* The frame pointer that is lost. */
+static bool find_fp(struct walker *w, const struct pyro_rule *rule)
+{
+#ifdef PYRO_WALK_FOREIGN
+	uintptr_t pc = w->regs.pc - (w->interrupted ? 0 : 1), ra;
+	const struct pyro_map *map = pyro_snapshot_find(w->snapshot, pc);
+	uintptr_t distance =
+		rule->cfa == PYRO_CFA_FP && map ? find_frame(map, rule, pc) : 0;
+
+	if (!distance || !load(w, w->regs.sp + distance - sizeof(ra), &ra) ||
+	    !is_return_address(w, ra))
+		return false;
+	w->regs.fp = w->regs.sp + distance - (uintptr_t)(intptr_t)rule->cfa_off;
+	w->lost_fp = false;
+	return true;
+#else
+	(void)w;
+	(void)rule;
+	return false;
+#endif
+}
+
 static enum pyro_stop find_cfa(struct walker *w, const struct pyro_rule *rule,
 			       uintptr_t *cfa)
 {
@@ -104,7 +126,7 @@ static enum pyro_stop find_cfa(struct walker *w, const struct pyro_rule *rule,
 		return PYRO_STOP_END;
 	case PYRO_CFA_FP:
 	case PYRO_CFA_FP_DEREF:
-		if (w->lost_fp)
+		if (w->lost_fp && !find_fp(w, rule))
 			return PYRO_STOP_REGISTER;
 		base = w->regs.fp;
 		break;

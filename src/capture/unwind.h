@@ -55,13 +55,18 @@ size_t pyro_unwind_regs(const struct pyro_snapshot *snapshot,
 /* Copy len bytes from addr; false if not all of them can be read. */
 typedef bool pyro_copy_fn(uint64_t *to, uintptr_t addr, size_t len);
 
+/* How far above sp the CFA is at pc, whose rule finds it by fp; 0: not known. */
+typedef uintptr_t pyro_frame_fn(const struct pyro_map *map,
+				const struct pyro_rule *rule, uintptr_t pc);
+
 /* The stack of another thread, which stands in a system call at pc and sp and of
  * which no other register is known: a frame that needs one that no frame further
- * in has saved ends the walk with PYRO_STOP_REGISTER. Memory is read by copy
- * alone. Whether the thread has moved meanwhile, the caller must find out. One
+ * in has saved ends the walk with PYRO_STOP_REGISTER, unless frame() knows a way.
+ * Memory is read by copy alone. Whether the thread has moved meanwhile, the caller must find out. One
  * thread at a time. */
 size_t pyro_unwind_foreign(const struct pyro_snapshot *snapshot, uintptr_t pc,
-			   uintptr_t sp, pyro_copy_fn *copy, uint64_t *to,
-			   size_t max, struct pyro_walk *walk);
+			   uintptr_t sp, pyro_copy_fn *copy,
+			   pyro_frame_fn *frame, uint64_t *to, size_t max,
+			   struct pyro_walk *walk);
 
 #endif

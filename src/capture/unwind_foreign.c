@@ -7,6 +7,7 @@
 #include "capture/unwind.h"
 
 static pyro_copy_fn *copy_word;
+static pyro_frame_fn *find_frame;
 
 /* Of stacks that the program has told of: they may be gone by now. */
 static uintptr_t load_word(uintptr_t addr)
@@ -23,8 +24,9 @@ static uintptr_t load_word(uintptr_t addr)
 #include "capture/unwind.c"
 
 size_t pyro_unwind_foreign(const struct pyro_snapshot *snapshot, uintptr_t pc,
-			   uintptr_t sp, pyro_copy_fn *copy, uint64_t *to,
-			   size_t max, struct pyro_walk *walk)
+			   uintptr_t sp, pyro_copy_fn *copy,
+			   pyro_frame_fn *frame, uint64_t *to, size_t max,
+			   struct pyro_walk *walk)
 {
 	struct walker w = {
 		.snapshot = snapshot,
@@ -37,5 +39,6 @@ size_t pyro_unwind_foreign(const struct pyro_snapshot *snapshot, uintptr_t pc,
 	};
 
 	copy_word = copy;
+	find_frame = frame;
 	return walk_all(&w, to, 0, max, walk);
 }

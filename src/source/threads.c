@@ -16,6 +16,7 @@
 #include <unistd.h>
 
 #include "base/os.h"
+#include "source/threads_frame.h"
 
 /* A number of a system call, six arguments, sp and pc. */
 #define LINE_MAX_BYTES 256
@@ -185,8 +186,8 @@ static enum pyro_thread_read read_stack(int fd,
 
 	page.at = NO_PAGE;
 
-	size_t n = pyro_unwind_foreign(snapshot, at, sp, copy_foreign, pc, max,
-				       walk);
+	size_t n = pyro_unwind_foreign(snapshot, at, sp, copy_foreign,
+				       pyro_threads_frame, pc, max, walk);
 
 	err = read_line(fd, after, sizeof(after));
 	if (err)

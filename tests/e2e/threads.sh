@@ -38,6 +38,19 @@ has "of the other" '^ +4 +.*create_few' out
 is "none of those that have ended" "" "$(grep create_and_join out)"
 is "all are seen" "" "$(grep 'not seen' out)"
 
+## Frames that are found by frame pointers, of which the kernel does not tell
+for how in -O0 '-O1 -fno-omit-frame-pointer' '-O2 -fno-omit-frame-pointer' -O2; do
+	# shellcheck disable=SC2086
+	${CC:-cc} $how -D_GNU_SOURCE "$SOURCE_DIR/tests/programs/raw_waits.c" \
+		-o raw_waits -lpthread || exit 1
+	run "$pyro" record -t threads -o r.pb.gz -- ./raw_waits
+	has "all are whole with $how" '^pyro: losses: none' err
+	run "$pyro" top -n 20 r.pb.gz
+	has "those that pause with $how" '^ +4 .* pause ' out
+	has "those that wait with $how" ' 8 +[0-9.]+% +wait_below ' out
+	has "their threads with $how" ' 8 +[0-9.]+% +start_thread ' out
+done
+
 ## Each second, where nobody says when
 unset PYROSCOPE_UPLOAD_INTERVAL
 run "$pyro" record -t threads -o s.pb.gz -- sleep 2.5
