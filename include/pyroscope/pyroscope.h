@@ -10,7 +10,7 @@
  *     }
  *
  * is all that a program needs; link it with -lpyroscope. This version profiles
- * CPU time and the heap on Linux x86_64.
+ * CPU time, the heap, threads, locks and waits on Linux x86_64.
  *
  * Rules for all functions:
  *
