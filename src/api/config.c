@@ -100,13 +100,14 @@ static int set_types(struct pyro_config *config, const struct origin *origin)
 
 	if (given < 0)
 		return given;
-	if (!given && !pyro_settings_written(&origin->written,
-					     PYRO_SET_PROFILE_TYPES, &value)) {
-		config->types = value.number;
+
+	bool chosen =
+		given || pyro_settings_written(&origin->written,
+					       PYRO_SET_PROFILE_TYPES, &value);
+
+	config->types = value.number;
+	if (!chosen)
 		switch_types(config, origin);
-	} else {
-		config->types = value.number;
-	}
 	return 0;
 }
 
