@@ -527,7 +527,8 @@ PYROSCOPE_API void pyroscope_labels_pop(pyroscope_labels before);
 
 /* Give the calling thread's set one label more until the block ends in which this
  * stands, in whatever way: return, break, goto, an exception of C++. Not longjmp()
- * and not the end of the thread. A declaration, with gcc and clang. */
+ * and not the end of the thread. A declaration, with gcc and clang; with
+ * pyroscope.hpp an object of C++. */
 #define PYROSCOPE_LABELS_SCOPE(key, value)                            \
 	__attribute__((cleanup(pyroscope_labels_scope_end_), unused)) \
 	pyroscope_labels                                              \
@@ -734,7 +735,14 @@ struct pyroscope_stats {
  *   -EINVAL  stats is NULL, or its size is not plausible.
  *
  * Threads: any. Signal handlers: no. */
+#if defined(__GNUC__) && defined(__cplusplus)
+#pragma GCC diagnostic push
+#pragma GCC diagnostic ignored "-Wshadow" /* a struct and a function, as stat */
+#endif
 PYROSCOPE_API int pyroscope_stats(struct pyroscope_stats *stats);
+#if defined(__GNUC__) && defined(__cplusplus)
+#pragma GCC diagnostic pop
+#endif
 
 /* The English text of an error returned by a function of this header, without
  * a full stop. Values of either sign are known; any other gives "unknown

@@ -1,11 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
-/* main.cpp - the same from C++ */
-#include <pyroscope/pyroscope.h>
+/* main.cpp - the same from C++, by its header */
+#include <pyroscope/pyroscope.hpp>
 #include <cstdio>
 #include <string>
 
 int main()
 {
+	PYROSCOPE_LABELS_SCOPE("from", "C++");
+
 	pyroscope_load("http://127.0.0.1:1");
 	if (PYROSCOPE_ENABLED &&
 	    std::string(pyroscope_version()) != PYROSCOPE_VERSION_STRING)

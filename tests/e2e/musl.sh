@@ -90,6 +90,19 @@ for how in now,-z,relro now,-z,norelro; do
 	succeeded "linked by a library, $how"
 	is "linked by a library, $how: pthread_create" seen "$(cat out)"
 done
+
+## Installed
+cmake --install "$build" --prefix prefix >install.log 2>&1 || fail install
+PKG_CONFIG_PATH=$(dirname "$(find "$work/prefix" -name pyroscope.pc)")
+export PKG_CONFIG_PATH
+compile by-pkg-config "$SOURCE_DIR/tests/consumer/main.c" \
+	$(pkg-config --cflags --libs pyroscope) \
+	-Wl,-rpath,"$(pkg-config --variable=libdir pyroscope)"
+is "pkg-config" on "$(./by-pkg-config 2>err)"
+compile by-pkg-config-static -static "$SOURCE_DIR/tests/consumer/main.c" \
+	$(pkg-config --static --cflags --libs pyroscope)
+is "pkg-config --static" on "$(./by-pkg-config-static 2>err)"
+
 "$build/pyro" exec -- xz --version >out 2>err
 is "a program of glibc: why not" 1 "$(grep -c 'uses another libc' err)"
 finish

@@ -97,6 +97,68 @@ build_row off -DPYROSCOPE_DISABLE
 build_row off -DPYROSCOPE_DISABLE -DPYROSCOPE
 build_row off -DRELEASE -DPYROSCOPE -DPYROSCOPE_DISABLE
 
+# scopes WANTED FLAGS...: the objects of the C++ header, of which nothing is left
+# where off, once there is optimization.
+scopes()
+{
+	local wanted=$1 compiler standard base what link=()
+	shift
+	[ "$wanted" = off ] || link=(-L"$BUILD_DIR" -Wl,-rpath,"$BUILD_DIR"
+		-lpyroscope)
+	for compiler in g++ clang++; do
+		for standard in c++11 c++20; do
+			what="scopes: $compiler $standard $*"
+			base="$compiler -std=$standard -O2 -Wall -Wextra"
+			base+=" -Wpedantic -Wshadow -Werror -I$include $*"
+			$base -c "$here/scopes.cpp" -o "$work/row.o" ||
+				fail "$what: compile"
+			$compiler "$work/row.o" -o "$work/program" \
+				"${link[@]}" || fail "$what: link"
+			[ "$(timeout -k 5 20 "$work/program")" = few ] ||
+				fail "$what: run"
+			$base -DCALLS_DELETED -Wno-unused -c \
+				"$here/scopes.cpp" -o "$work/deleted.o"
+			sections "$work/row.o" >"$work/ours"
+			sections "$work/deleted.o" >"$work/deleted"
+			[ "$wanted" = on ] || cmp -s "$work/ours" \
+				"$work/deleted" ||
+				fail "$what: differs from the calls deleted"
+			[ "$wanted" = off ] || ! cmp -s "$work/ours" \
+				"$work/deleted" || fail "$what: no calls"
+			rows=$((rows + 1))
+		done
+	done
+}
+scopes on
+scopes off -DRELEASE
+scopes on -DRELEASE -DPYROSCOPE
+scopes off -DPYROSCOPE_DISABLE
+
+# The headers alone, in every language that they promise.
+strict="-Wall -Wextra -Wpedantic -pedantic-errors -Wshadow -Wundef
+	-Wconversion -Werror -fsyntax-only"
+for flags in "" -DRELEASE; do
+	echo '#include <pyroscope/pyroscope.h>' >"$work/header.c"
+	for standard in c99 c11 c2x; do
+		for compiler in gcc clang; do
+			$compiler -std=$standard $strict -Wstrict-prototypes \
+				-I"$include" $flags "$work/header.c" ||
+				fail "header: $compiler $standard $flags"
+		done
+	done
+	for header in h hpp; do
+		echo "#include <pyroscope/pyroscope.$header>" >"$work/h.cpp"
+		for standard in c++11 c++14 c++17 c++20; do
+			for compiler in g++ clang++; do
+				$compiler -std=$standard $strict \
+					-Wold-style-cast -I"$include" $flags \
+					"$work/h.cpp" || fail \
+					"$header: $compiler $standard $flags"
+			done
+		done
+	done
+done
+
 # The comparison can fail: the on row is not the same as the calls deleted.
 gcc -O2 -I"$include" -c "$here/on_off.c" -o "$work/a.o"
 gcc -O2 -I"$include" -DCALLS_DELETED -w -c "$here/on_off.c" -o "$work/b.o"
