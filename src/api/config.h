@@ -33,6 +33,7 @@ struct pyro_config {
 	uint32_t heap_interval;
 	uint32_t block_classes;    /* bits 1 << enum pyro_wait_class */
 	bool heap_ages;            /* in-use by how long it has been so */
+	bool strip;                /* folders of file names */
 	bool alone;                /* executed programs are not followed */
 	char output_dir[PATH_MAX]; /* "": push to url */
 	uint32_t format;           /* enum pyro_format; without output_dir */

@@ -153,6 +153,7 @@ void pyro_cpu_window_end(struct pyro_session *s, bool last)
 		.unsampled_ns = unsampled,
 		.library_ns = library - w->library_ns,
 		.symbolize = s->config.symbolize,
+		.strip = s->config.strip,
 		.lines = s->lines,
 		.names = s->names,
 	};

@@ -127,6 +127,7 @@ void pyro_heap_window_end(struct pyro_session *s, const struct pyro_window *w,
 		.lost = {(double)s->heap_lost.count,
 			 (double)s->heap_lost.value},
 		.symbolize = s->config.symbolize,
+		.strip = s->config.strip,
 		.lines = s->lines,
 		.names = s->names,
 	};

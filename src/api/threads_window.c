@@ -240,6 +240,7 @@ static void write_as(struct pyro_session *s, const struct pyro_window *w,
 		.duration_ns =
 			(int64_t)(pyro_clock_ns(CLOCK_MONOTONIC) - w->start_ns),
 		.symbolize = s->config.symbolize,
+		.strip = s->config.strip,
 		.lines = s->lines,
 		.names = s->names,
 	};

@@ -74,6 +74,7 @@ static struct pyro_profile *build(struct pyro_session *s, size_t i,
 		.not_captured = s->waits[i].not_captured,
 		.left_over = s->waits[i].left_over,
 		.symbolize = s->config.symbolize,
+		.strip = s->config.strip,
 		.lines = s->lines,
 		.names = s->names,
 	};

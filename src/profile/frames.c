@@ -7,6 +7,7 @@
 #include "profile/frames.h"
 
 #include <stdio.h>
+#include <string.h>
 
 static bool same_frame(const void *owner, uint32_t item, const void *key)
 {
@@ -37,6 +38,13 @@ static bool server_names(const struct pyro_frames *f,
 	       m->build_id.len > 0;
 }
 
+static uint32_t file_named(struct pyro_frames *f, const char *path)
+{
+	const char *slash = f->strip ? strrchr(path, '/') : NULL;
+
+	return pyro_profile_string(f->profile, slash ? slash + 1 : path);
+}
+
 static uint32_t mapping_of(struct pyro_frames *f, const struct pyro_module *m)
 {
 	bool has_lines = f->symbolize == PYRO_SYMBOLIZE_LINES;
@@ -55,7 +63,7 @@ static uint32_t mapping_of(struct pyro_frames *f, const struct pyro_module *m)
 		.start = m->text_lo,
 		.limit = m->text_hi,
 		.offset = m->text_offset,
-		.filename = pyro_profile_string(f->profile, m->path),
+		.filename = file_named(f, m->path),
 		.build_id = pyro_profile_string(f->profile, id),
 		/* Else the server looks for names, and what it finds none
 		 * for vanishes from its flame graphs. */
@@ -77,7 +85,7 @@ static uint32_t function_named(struct pyro_frames *f, const char *name,
 	struct pyro_function function = {
 		.name = pyro_profile_string(f->profile, readable),
 		.system_name = pyro_profile_string(f->profile, name),
-		.filename = file ? pyro_profile_string(f->profile, file) : 0,
+		.filename = file ? file_named(f, file) : 0,
 		.start_line = start_line,
 	};
 

@@ -31,6 +31,7 @@ struct pyro_frames {
 	struct pyro_profile *profile;
 	struct pyro_modules *modules;
 	enum pyro_symbolize symbolize;
+	bool strip; /* files are known by their names, without folders */
 	const struct pyro_lines *lines; /* what is known; NULL: nothing */
 	struct pyro_names *names; /* makes them readable; NULL: as they are */
 	const struct pyro_span *spans; /* by number, from 1; NULL: none */

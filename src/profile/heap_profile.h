@@ -15,6 +15,7 @@ struct pyro_heap_window {
 	int64_t time_ns, duration_ns; /* start (CLOCK_REALTIME) and length */
 	struct pyro_heap_values lost; /* allocated; no free slot */
 	enum pyro_symbolize symbolize;
+	bool strip;                     /* folders of file names */
 	const struct pyro_lines *lines; /* what is known; NULL: nothing */
 	struct pyro_names *names; /* makes them readable; NULL: as they are */
 };

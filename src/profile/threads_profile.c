@@ -38,6 +38,7 @@ pyro_threads_profile(const struct pyro_threads_moment *moment,
 		.profile = profile,
 		.modules = modules,
 		.symbolize = moment->symbolize,
+		.strip = moment->strip,
 		.lines = moment->lines,
 		.names = moment->names,
 	};

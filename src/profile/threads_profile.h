@@ -12,6 +12,7 @@ struct pyro_threads_moment {
 	const char *type;  /* what threads are called */
 	int64_t time_ns, duration_ns; /* of the window that the moment ended */
 	enum pyro_symbolize symbolize;
+	bool strip;                     /* folders of file names */
 	const struct pyro_lines *lines; /* what is known; NULL: nothing */
 	struct pyro_names *names; /* makes them readable; NULL: as they are */
 };

@@ -118,6 +118,7 @@ struct pyro_profile *pyro_wait_profile(const struct pyro_wait_window *window,
 		.frames = {.profile = profile,
 			   .modules = modules,
 			   .symbolize = window->symbolize,
+			   .strip = window->strip,
 			   .lines = window->lines,
 			   .names = window->names},
 		.count = window->types &

@@ -15,6 +15,7 @@ struct pyro_wait_window {
 	struct pyro_weight
 		left_over; /* and that no unlocker was charged with */
 	enum pyro_symbolize symbolize;
+	bool strip;                     /* folders of file names */
 	const struct pyro_lines *lines; /* what is known; NULL: nothing */
 	struct pyro_names *names; /* makes them readable; NULL: as they are */
 };

@@ -249,6 +249,14 @@ const struct pyro_setting pyro_setting[PYRO_SETTINGS] = {
 				"parameters "
 				"and template arguments",
 		},
+	[PYRO_SET_STRIP_FILENAMES] =
+		{
+			.name = "strip_filenames",
+			.kind = PYRO_KIND_SWITCH,
+			.fallback = "0",
+			.help = "1: files, executables and libraries are named "
+				"without their folders",
+		},
 	[PYRO_SET_LINES_CPU_PERMILLE] =
 		{
 			.name = "lines_cpu_permille",
@@ -516,6 +524,7 @@ const struct pyro_setting_alias pyro_setting_aliases[] = {
 	{"profiler_alloc", PYRO_SET_HEAP_INTERVAL, PYRO_KIND_BYTES},
 	{"agent_enabled", PYRO_SET_PROFILING_ENABLED, PYRO_KIND_SWITCH},
 	{"detect_subprocesses", PYRO_SET_CHILDREN, PYRO_KIND_SWITCH},
+	{"shorten_paths", PYRO_SET_STRIP_FILENAMES, PYRO_KIND_SWITCH},
 	{"no_logging", PYRO_SET_LOG_LEVEL, PYRO_KIND_SWITCH},
 	{"alloc_live", PYRO_SET_PROFILING_HEAP, PYRO_KIND_SWITCH},
 	{"profiling_contention_enabled", PYRO_SET_PROFILING_LOCK,

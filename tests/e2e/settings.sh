@@ -101,6 +101,17 @@ got=$(deep "${plain[@]}" PYROSCOPE_STACK_DEPTH=512 ./app)
 [ "${got%% *}" -gt 301 ] && got="all ${got##* }"
 is "512 are enough for all" "all False" "$got"
 
+## Names of files without their folders, as of strings in the profile
+paths()
+{
+	rate "$@" >/dev/null
+	gzip -dc drop/*[0-9].pb.gz | grep -ac "$work/app"
+}
+[ "$(paths "${plain[@]}" ./app)" -gt 0 ]
+is "a path" 0 $?
+is "no path" 0 "$(paths "${plain[@]}" PYROSCOPE_STRIP_FILENAMES=1 ./app)"
+has "but a name" app <(gzip -dc drop/*[0-9].pb.gz | strings)
+
 ## Switched off
 printf 'profiling_enabled = no\n' >off.conf
 for off in PYROSCOPE_PROFILING_ENABLED=0 \
