@@ -212,11 +212,14 @@ static void test_formats(void **state)
 	load(0, 0, NULL);
 	assert_int_equal(config.format, PYRO_FORMAT_PUSH);
 	code.format = "otlp";
-	load(-EINVAL, 1, "push, ingest or file");
+	load(-EINVAL, 1, "push, ingest, file or none");
 	code.format = NULL;
 	setenv("PYROSCOPE_FORMAT", "jfr", 1);
-	load(0, 1, "push, ingest or file");
+	load(0, 1, "push, ingest, file or none");
 	assert_int_equal(config.format, PYRO_FORMAT_PUSH);
+	setenv("PYROSCOPE_FORMAT", "none", 1);
+	load(0, 0, NULL);
+	assert_int_equal(config.format, PYRO_FORMAT_NONE);
 	setenv("PYROSCOPE_FORMAT", "file", 1);
 	load(0, 1, "format is not used: file needs output_dir");
 	code.format = "file";

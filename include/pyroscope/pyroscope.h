@@ -257,6 +257,7 @@ struct pyroscope_config {
 	 *             there.
 	 *   "file"    not at all, but into the folder PYROSCOPE_OUTPUT_DIR, which
 	 *             is so wherever that is set
+	 *   "none"    not at all: for who fetches them (pyroscope_listen()).
 	 * Variable: PYROSCOPE_FORMAT.
 	 * Default (NULL or ""): "push". */
 	const char *format;
@@ -392,6 +393,51 @@ PYROSCOPE_API int pyroscope_stop(uint32_t timeout_ms);
  *
  * Threads: any. Signal handlers: no. */
 PYROSCOPE_API int pyroscope_flush(uint32_t timeout_ms);
+
+/* Take a profile and write it, for a program that has a page or a command for it.
+ *
+ * kind is "cpu", "heap", "mutex", "block" or "threads", of which profile_types must
+ * have something. seconds, at most 3600, is how long: the call returns when they are
+ * over. What is sent to the server is the same with it and without, only that a
+ * window ends before and after. Of the heap, what was allocated is of these
+ * seconds, what is in use of their end; with 0 that is now, as are "threads". fd,
+ * which stays open, gets a gzipped pprof by write(), as whose caller to be
+ * prepared for SIGPIPE.
+ *
+ * Returns 0, or
+ *   -EINVAL  there is no such kind, or seconds is too many
+ *   -ENOENT  it is not profiled now
+ *   -ENOMEM, or what write() has failed with.
+ *
+ * Threads: any, several at once. Signal handlers: no. */
+PYROSCOPE_API int pyroscope_profile_write(const char *kind, uint32_t seconds,
+					  int fd);
+
+/* Serve profiles to go tool pprof, to Alloy and to whoever else fetches them:
+ *
+ *     go tool pprof http://127.0.0.1:6060/debug/pprof/profile?seconds=5
+ *
+ * At /debug/pprof/ are: profile (CPU time), heap, allocs, mutex, block, threads,
+ * goroutine (the same), delta_heap, delta_mutex, delta_block; with seconds=N of the
+ * next N seconds, with debug=1 as text; and /metrics for Prometheus. By a thread of
+ * the library and libmicrohttpd.so.12. The setting pprof_address does the same from
+ * the start of profiling.
+ *
+ * address is "127.0.0.1:6060", ":6060" (the same), "[::1]:6060", or another
+ * address of this host, from which everybody who can reach it reads the program's
+ * function names and may cost it time: then set PYROSCOPE_PPROF_TOKEN, the bearer
+ * token that is wanted. NULL or "" stops serving; it waits for what is being
+ * served. A forked child does not serve.
+ *
+ * Returns 0, or
+ *   -EINVAL    no such address
+ *   -EALREADY  it serves already
+ *   -ENOENT    there is no libmicrohttpd.so.12; -ENOTSUP: a static program
+ *   -EADDRINUSE, or what socket() and bind() have failed with
+ *   -ENOMEM, -EAGAIN  no memory or no thread could be had.
+ *
+ * Threads: any. Signal handlers: no. */
+PYROSCOPE_API int pyroscope_listen(const char *address);
 
 /* Set the name under which the program is found in Pyroscope, for sessions
  * started later: it stands in for pyroscope_config.application_name where that
@@ -803,6 +849,10 @@ static inline void pyroscope_labels_scope_end_(pyroscope_labels *before)
 	PYROSCOPE_OFF_INT_((pyroscope_stop)(timeout_ms))
 #define pyroscope_flush(timeout_ms) \
 	PYROSCOPE_OFF_INT_((pyroscope_flush)(timeout_ms))
+#define pyroscope_profile_write(kind, seconds, fd) \
+	PYROSCOPE_OFF_INT_((pyroscope_profile_write)(kind, seconds, fd))
+#define pyroscope_listen(address) \
+	PYROSCOPE_OFF_INT_((pyroscope_listen)(address))
 #define pyroscope_set_app_name(name) \
 	PYROSCOPE_OFF_INT_((pyroscope_set_app_name)(name))
 #define pyroscope_fork_child() ((void)0)

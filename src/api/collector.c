@@ -10,6 +10,7 @@
 #include <stddef.h>
 #include <string.h>
 
+#include "api/listener.h"
 #include "api/session.h"
 #include "api/stats.h"
 #include "base/buf.h"
@@ -290,6 +291,9 @@ static void arm(struct pyro_session *s)
 	/* Where the hooks' walks of it end: reads files. */
 	pyro_here_set_main(pyro_stack_of_main());
 	pyro_heap_window_arm(s);
+	if (s->config.pprof_address[0] && s->how != PYRO_START_FORKED &&
+	    !pyro_process.descendant)
+		pyro_listener_start(s->config.pprof_address);
 	s->next_scan_ns = 0;
 	s->scan_pause_ns = SCAN_AGAIN_NS / 2;
 	scan(s, pyro_clock_ns(CLOCK_MONOTONIC));

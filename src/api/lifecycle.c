@@ -18,8 +18,10 @@
 #include <ucontext.h>
 #include <unistd.h>
 
+#include "api/listener.h"
 #include "api/session.h"
 #include "api/stats.h"
+#include "api/taps.h"
 #include "base/log.h"
 #include "base/on.h"
 #include "base/os.h"
@@ -93,6 +95,8 @@ static void become_child(void)
 	pyro_heap_forked();
 	pyro_wait_forked();
 	pyro_lock_forked();
+	pyro_taps_forked();
+	pyro_listener_forked();
 	self = pyro_registry_claim(PYRO_THREAD_LIVE);
 	if (self) {
 		self->scanned = true;

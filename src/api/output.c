@@ -12,6 +12,7 @@
 
 #include "api/session.h"
 #include "api/stats.h"
+#include "api/taps.h"
 #include "base/log.h"
 #include "base/os.h"
 #include "encode/gzip.h"
@@ -170,8 +171,14 @@ static int pack(struct pyro_session *s, enum pyro_output kind,
 	return err;
 }
 
-bool pyro_output_window(struct pyro_session *s, enum pyro_output kind,
-			const struct pyro_profile *profile)
+/* Neither a server nor a folder: profiles are for those who fetch them. */
+static bool goes_nowhere(const struct pyro_session *s)
+{
+	return !s->uploader && !s->config.output_dir[0];
+}
+
+static int ship(struct pyro_session *s, enum pyro_output kind,
+		const struct pyro_profile *profile)
 {
 	struct pyro_upload upload = {.time_ns = profile->time_ns};
 	int err = pack(s, kind, profile, &upload);
@@ -187,19 +194,29 @@ bool pyro_output_window(struct pyro_session *s, enum pyro_output kind,
 	if (!err && s->uploader)
 		err = push(s, &upload);
 	pyro_buf_free(&upload.body);
-	if (err)
+	return err;
+}
+
+bool pyro_output_window(struct pyro_session *s, enum pyro_output kind,
+			const struct pyro_profile *profile)
+{
+	int err = goes_nowhere(s) ? 0 : ship(s, kind, profile);
+
+	if (err) {
 		PYRO_LOG_ONCE("a profile could not be written: %s",
 			      pyroscope_strerror(err));
-	else
-		pyro_output_mark(s, false);
-	return err == 0;
+		return false;
+	}
+	pyro_taps_add(kind, profile);
+	pyro_output_mark(s, false);
+	return true;
 }
 
 void pyro_output_mark(struct pyro_session *s, bool pending)
 {
 	char path[PATH_MAX + 96];
 
-	if (s->uploader || s->marked == pending)
+	if (s->uploader || s->marked == pending || goes_nowhere(s))
 		return;
 	s->marked = pending;
 	snprintf(path, sizeof(path), "%s/%d-%llu.open", s->config.output_dir,

@@ -60,7 +60,7 @@ static int start_uploader(struct pyro_session *s)
 	};
 
 	s->uploader = NULL;
-	if (s->config.output_dir[0])
+	if (s->config.output_dir[0] || s->config.format == PYRO_FORMAT_NONE)
 		return 0;
 	s->uploader = pyro_uploader_new(&config);
 	return s->uploader ? 0 : -ENOMEM;
@@ -387,6 +387,7 @@ void pyroscope_stack_unregister(const void *stack)
 	XX(ETIMEDOUT, "not everything was delivered in time")              \
 	XX(EACCES, "permission denied")                                    \
 	XX(ENOSPC, "no space left on device")                              \
+	XX(EADDRINUSE, "the address is in use")                            \
 	XX(ENOENT, "no such file or directory")
 
 const char *pyroscope_strerror(int error)

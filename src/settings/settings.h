@@ -43,6 +43,8 @@ enum pyro_setting_id {
 	PYRO_SET_EXPORT_TIMEOUT,
 	PYRO_SET_QUEUE_CAPACITY,
 	PYRO_SET_MAX_TRIES,
+	PYRO_SET_PPROF_ADDRESS,
+	PYRO_SET_PPROF_TOKEN,
 	PYRO_SET_LOG_FILE,
 	PYRO_SET_LOG_LEVEL,
 	PYRO_SET_CHILDREN,
@@ -64,7 +66,8 @@ enum pyro_setting_id {
 enum pyro_format {
 	PYRO_FORMAT_PUSH = 1,
 	PYRO_FORMAT_INGEST, /* for servers and agents that have nothing else */
-	PYRO_FORMAT_FILE    /* not at all: into output_dir */
+	PYRO_FORMAT_FILE,   /* not at all: into output_dir */
+	PYRO_FORMAT_NONE    /* not at all: for those who fetch them */
 };
 
 /* How a value is written. */

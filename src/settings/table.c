@@ -64,6 +64,7 @@ static const struct pyro_setting_word formats[] = {
 	{"push", PYRO_FORMAT_PUSH},
 	{"ingest", PYRO_FORMAT_INGEST},
 	{"file", PYRO_FORMAT_FILE},
+	{"none", PYRO_FORMAT_NONE},
 	{NULL, 0},
 };
 
@@ -313,7 +314,7 @@ const struct pyro_setting pyro_setting[PYRO_SETTINGS] = {
 			.help = "how profiles are sent; ingest: by /ingest, "
 				"for servers and agents without push; file: "
 				"into output_dir, which is so wherever that is "
-				"set",
+				"set; none: only for pprof_address",
 		},
 	[PYRO_SET_BASIC_AUTH_USER] =
 		{
@@ -409,6 +410,26 @@ const struct pyro_setting pyro_setting[PYRO_SETTINGS] = {
 			.max = 1000,
 			.help = "for a profile to which the server answers "
 				"408, 429 or 500",
+		},
+	[PYRO_SET_PPROF_ADDRESS] =
+		{
+			.name = "pprof_address",
+			.kind = PYRO_KIND_TEXT,
+			.min = 2,
+			.max = 255,
+			.help = "where profiles can be fetched from, by go "
+				"tool pprof or Alloy, at /debug/pprof/: such "
+				"as "
+				"127.0.0.1:6060; needs libmicrohttpd",
+		},
+	[PYRO_SET_PPROF_TOKEN] =
+		{
+			.name = "pprof_token",
+			.kind = PYRO_KIND_TEXT,
+			.flags = PYRO_SETTING_SECRET,
+			.min = 1,
+			.max = 1023,
+			.help = "the bearer token that it wants",
 		},
 	[PYRO_SET_LOG_FILE] =
 		{

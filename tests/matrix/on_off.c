@@ -59,6 +59,8 @@ int main(int argc, char **argv)
 	start_by_config((uint32_t)argc);
 	CALL(pyroscope_start(NULL));
 	CALL(pyroscope_flush(1));
+	CALL(pyroscope_profile_write("cpu", 0, argc));
+	CALL(pyroscope_listen(":0"));
 	if (argc > 1)
 		CALL(pyroscope_fork_child());
 	else

@@ -1,0 +1,16 @@
+// SPDX-License-Identifier: Apache-2.0
+/* listener.h - /debug/pprof for whoever fetches profiles: go tool pprof, Alloy */
+#ifndef PYRO_API_LISTENER_H
+#define PYRO_API_LISTENER_H
+
+#include "base/buf.h"
+
+/* As pyroscope_listen(), with a log line of what is wrong. Collector. */
+void pyro_listener_start(const char *address);
+/* In a forked child: the parent listens. */
+void pyro_listener_forked(void);
+
+/* metrics.c: the counters as Prometheus reads them. */
+void pyro_metrics_write(struct pyro_buf *out);
+
+#endif

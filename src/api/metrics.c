@@ -1,0 +1,110 @@
+// SPDX-License-Identifier: Apache-2.0
+/* metrics.c - the counters as Prometheus reads them (text format 0.0.4) */
+#include "api/listener.h"
+#include "base/os.h"
+#include "pyroscope/pyroscope.h"
+
+static void counter(struct pyro_buf *out, const char *name, const char *help)
+{
+	pyro_buf_printf(out, "# HELP pyroscope_%s %s\n# TYPE pyroscope_%s %s\n",
+			name, help, name, "counter");
+}
+
+static void gauge(struct pyro_buf *out, const char *name, const char *help,
+		  uint64_t value)
+{
+	pyro_buf_printf(out,
+			"# HELP pyroscope_%s %s\n# TYPE pyroscope_%s gauge\n"
+			"pyroscope_%s %llu\n",
+			name, help, name, name, (unsigned long long)value);
+}
+
+static void value_of(struct pyro_buf *out, const char *name, const char *label,
+		     const char *text, uint64_t value)
+{
+	pyro_buf_printf(out, "pyroscope_%s{%s=\"%s\"} %llu\n", name, label,
+			text, (unsigned long long)value);
+}
+
+static void write_samples(struct pyro_buf *out, const struct pyroscope_stats *s)
+{
+	const struct {
+		const char *end;
+		uint64_t count;
+	} ends[] = {
+		{"complete", s->complete},
+		{"depth", s->truncated_depth},
+		{"gap", s->truncated_gap},
+		{"expression", s->truncated_expression},
+		{"register", s->truncated_register},
+		{"bounds", s->truncated_bounds},
+		{"progress", s->truncated_progress},
+		{"unmapped", s->truncated_unmapped},
+		{"pending", s->truncated_pending},
+		{"unloaded", s->truncated_unloaded},
+	};
+	static const char samples[] = "cpu_samples_total";
+	static const char lost[] = "samples_lost_total";
+
+	counter(out, samples, "Samples of CPU time, by how the stack ends.");
+	for (size_t i = 0; i < PYRO_COUNT_OF(ends); i++)
+		value_of(out, samples, "end", ends[i].end, ends[i].count);
+	counter(out, lost, "Samples without a place, by kind.");
+	value_of(out, lost, "kind", "cpu", s->lost);
+	value_of(out, lost, "kind", "cpu_stacks", s->overflow);
+	value_of(out, lost, "kind", "heap", s->heap_lost);
+}
+
+static void write_profiles(struct pyro_buf *out,
+			   const struct pyroscope_stats *s)
+{
+	static const char profiles[] = "profiles_total";
+
+	counter(out, profiles, "Profiles, by what became of them.");
+	value_of(out, profiles, "result", "sent", s->profiles_sent);
+	value_of(out, profiles, "result", "dropped_full",
+		 s->profiles_dropped_full);
+	value_of(out, profiles, "result", "dropped_refused",
+		 s->profiles_dropped_refused);
+	value_of(out, profiles, "result", "dropped_old",
+		 s->profiles_dropped_old);
+	value_of(out, profiles, "result", "dropped_stopped",
+		 s->profiles_dropped_stopped);
+	value_of(out, profiles, "result", "dropped_unwritten",
+		 s->profiles_dropped_unwritten);
+	counter(out, "tries_failed_total", "Tries to send that failed.");
+	pyro_buf_printf(out, "pyroscope_tries_failed_total %llu\n",
+			(unsigned long long)s->tries_failed);
+}
+
+/* Seconds, as Prometheus has them. */
+static void write_seconds(struct pyro_buf *out, const char *name,
+			  const char *help, uint64_t ns)
+{
+	counter(out, name, help);
+	pyro_buf_printf(out, "pyroscope_%s %llu.%09llu\n", name,
+			(unsigned long long)(ns / PYRO_NS_PER_SEC),
+			(unsigned long long)(ns % PYRO_NS_PER_SEC));
+}
+
+void pyro_metrics_write(struct pyro_buf *out)
+{
+	struct pyroscope_stats s = PYROSCOPE_STATS_INIT;
+
+	pyroscope_stats(&s);
+	write_samples(out, &s);
+	write_profiles(out, &s);
+	write_seconds(out, "unsampled_seconds_total",
+		      "CPU time that no sample explains.", s.unsampled_ns);
+	write_seconds(out, "library_cpu_seconds_total",
+		      "CPU time of the library's own threads.",
+		      s.library_cpu_ns);
+	gauge(out, "heap_live_samples", "Sampled blocks in use.", s.heap_live);
+	gauge(out, "heap_interval_bytes", "Bytes from a sample to the next.",
+	      s.heap_interval);
+	gauge(out, "unwind_tables_bytes", "Memory of the tables.",
+	      s.tables_bytes);
+	gauge(out, "objects", "Loaded objects that are known.", s.objects);
+	gauge(out, "threads_unarmed", "Threads without a timer.",
+	      s.threads_unarmed);
+}

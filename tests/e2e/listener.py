@@ -1,0 +1,157 @@
+# SPDX-License-Identifier: Apache-2.0
+"""listener.py - fetches what programs/serve serves
+
+    listener.py PORT            all checks
+    listener.py PORT index      prints the index
+    listener.py PORT TOKEN      only what a token changes
+"""
+import concurrent.futures
+import http.client
+import socket
+import sys
+
+import pprof
+
+port = int(sys.argv[1])
+failed = 0
+
+
+def check(what, right, got=""):
+    global failed
+    print("ok %s" % what if right else "FAIL %s: %s" % (what, got))
+    failed |= not right
+
+
+def fetch(path, method="GET", headers={}):
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=60)
+    connection.request(method, path, headers=headers)
+    answer = connection.getresponse()
+    return answer.status, answer.read(), answer.headers
+
+
+def get(name):
+    status, body, headers = fetch("/debug/pprof/" + name)
+    if status != 200:
+        raise SystemExit("FAIL %s: %d %r" % (name, status, body))
+    profile = pprof.Profile(body)
+    profile.headers = headers
+    return profile
+
+
+def total(profile, type_name, function=None):
+    at = [name for name, _ in profile.sample_types].index(type_name)
+    return sum(s.values[at] for s in profile.samples if not function or
+               any(f.name == function for f in s.frames))
+
+
+def contents():
+    cpu = get("profile?seconds=2")
+    check("profile: length", 1.8e9 < cpu.duration_ns < 20e9, cpu.duration_ns)
+    burnt = total(cpu, "cpu", "burn")
+    check("profile: most is burnt in burn",
+          0 < burnt and burnt > 0.9 * total(cpu, "cpu"), burnt)
+    check("profile: no more than there was", burnt < 1.1 * cpu.duration_ns)
+    check("profile: a file for browsers",
+          cpu.headers["Content-Disposition"] ==
+          'attachment; filename="profile"', cpu.headers)
+    size = 512 * 16384
+    # 512 samples, at a mean of one interval each: four standard deviations.
+    for name in "heap", "allocs":
+        heap = get(name)
+        for kind in "inuse_space", "alloc_space":
+            found = total(heap, kind, "keep_memory")
+            check("%s: %s" % (name, kind), abs(found - size) < 0.23 * size,
+                  found)
+    check("allocs: shown first", get("allocs").default_type == "alloc_space")
+    first, second = get("mutex"), get("mutex")
+    check("mutex: who holds", total(first, "delay", "hold_lock") > 0)
+    check("mutex: since the start", total(second, "delay") >=
+          total(first, "delay"))
+    check("block: who wants", total(get("block"), "delay", "want_lock") > 0)
+    for name in "threads", "goroutine":
+        threads = get(name)
+        check("%s: all" % name, total(threads, "threads") == 4 and
+              total(threads, "threads", "main") == 1,
+              total(threads, "threads"))
+
+
+def deltas():
+    get("delta_mutex")
+    least = total(get("mutex?seconds=1"), "delay")
+    most = total(get("mutex"), "delay")
+    between = total(get("delta_mutex"), "delay")
+    check("mutex: of a second", 0 < least < 3e9, least)
+    check("delta_mutex: since the last", least <= between <= most,
+          (least, between, most))
+    heap = get("delta_heap"), get("delta_heap")
+    check("delta_heap: nothing new, all in use",
+          total(heap[1], "alloc_space", "keep_memory") == 0 and
+          total(heap[1], "inuse_space", "keep_memory") > 0)
+
+
+def wrong_questions():
+    for path, status in (("/", 404), ("/debug/pprof/nothing", 404),
+                         ("/debug/pprof/profile?seconds=x", 400),
+                         ("/debug/pprof/heap?seconds=-1", 400),
+                         ("/debug/pprof/" + "x" * 2000, None),
+                         ("/debug/pprof/../../etc/passwd", 404)):
+        try:
+            got = fetch(path)[0]
+        except (OSError, http.client.HTTPException):
+            got = None
+        check("%d for %s" % (status or 0, path[:40]), got == status, got)
+    check("405 for POST", fetch("/debug/pprof/heap", "POST")[0] == 405)
+    for garbage in b"\0\xff" * 500, b"GET", b"GET / HTTP/9.9\r\n\r\n":
+        with socket.create_connection(("127.0.0.1", port)) as s:
+            s.sendall(garbage)
+    idle = [socket.create_connection(("127.0.0.1", port)) for _ in range(8)]
+    check("after garbage, with idle clients",
+          fetch("/debug/pprof/")[0] == 200)
+    for s in idle:
+        s.close()
+
+
+def many_at_once():
+    with concurrent.futures.ThreadPoolExecutor(10) as pool:
+        answers = list(pool.map(
+            lambda _: fetch("/debug/pprof/profile?seconds=2"), range(10)))
+    codes = sorted(status for status, _, _ in answers)
+    check("ten at once: eight, and two are told", codes ==
+          [200] * 8 + [503] * 2, codes)
+    check("each has all", all(
+        total(pprof.Profile(body), "cpu", "burn") > 0
+        for status, body, _ in answers if status == 200))
+
+
+def texts():
+    _, text, headers = fetch("/debug/pprof/mutex?debug=1")
+    check("text", b"hold_lock" in text and
+          headers["Content-Type"].startswith("text/plain"), text[:200])
+    _, text, _ = fetch("/metrics")
+    samples = [line for line in text.decode().splitlines() if
+               line.startswith('pyroscope_cpu_samples_total{end="complete"}')]
+    check("metrics", len(samples) == 1 and int(samples[0].split()[1]) > 0,
+          text[:200])
+
+
+def token(word):
+    for given, status in ((None, 401), ("Bearer wrong-one", 401),
+                          ("Bearer " + word + "x", 401),
+                          ("Basic " + word, 401), ("Bearer " + word, 200)):
+        headers = {"Authorization": given} if given else {}
+        for path in "/debug/pprof/", "/metrics":
+            got = fetch(path, headers=headers)[0]
+            check("%d for %s" % (status, given), got == status, got)
+
+
+if len(sys.argv) == 2:
+    contents()
+    deltas()
+    wrong_questions()
+    many_at_once()
+    texts()
+elif sys.argv[2] == "index":
+    print(fetch("/debug/pprof/")[1].decode())
+else:
+    token(sys.argv[2])
+sys.exit(failed)

@@ -1,0 +1,72 @@
+#!/bin/bash
+# SPDX-License-Identifier: Apache-2.0
+# listener.sh - profiles that are fetched: what is in them, and what clients that
+# ask wrongly get
+. "$(dirname "$0")/_cli.sh"
+export PYTHONPATH=${SOURCE_DIR:?}/tests
+programs=${PROGRAMS_DIR:?}
+export PYROSCOPE_FORMAT=none PYROSCOPE_HEAP_SAMPLING_INTERVAL_BYTES=16k \
+	PYROSCOPE_PROFILE_TYPES=cpu,heap,mutex,block,threads
+program=
+trap '[ -z "$program" ] || kill "$program" 2>/dev/null; rm -rf "$work"' EXIT
+
+# begin: the program, with its input open until end; its port in $port
+begin()
+{
+	port=$(/usr/bin/python3 -c 'import socket
+s = socket.socket()
+s.bind(("127.0.0.1", 0))
+print(s.getsockname()[1])')
+	mkfifo input
+	"$programs/serve" "127.0.0.1:$port" written.pb.gz <input >out 2>err &
+	program=$!
+	exec 9>input
+	rm input
+	for _ in $(seq 200); do
+		grep -q ^again out && break
+		sleep 0.05
+	done
+}
+
+end()
+{
+	exec 9>&-
+	wait $program
+	is "$1: exit code" 0 $?
+	program=
+}
+
+begin
+/usr/bin/python3 -B "$SOURCE_DIR/tests/e2e/listener.py" "$port" || failed=1
+end "the program"
+is "what its calls gave" \
+	"listen 0 again -114 write 0 kind -22 stop 0 bad -22 port -22" \
+	"$(xargs <out)"
+is "no lines" "" "$(cat err)"
+has "what it wrote itself" "burn" <("$pyro" top written.pb.gz)
+
+export PYROSCOPE_PPROF_TOKEN=a-secret
+begin
+/usr/bin/python3 -B "$SOURCE_DIR/tests/e2e/listener.py" "$port" a-secret ||
+	failed=1
+end "with a token"
+
+# By a setting, and where the address is taken.
+unset PYROSCOPE_PPROF_TOKEN
+export PYROSCOPE_PPROF_ADDRESS=:$port PYROSCOPE_PROFILE_TYPES=cpu
+"$pyro" exec -- sleep 5 >out 2>err &
+program=$!
+for _ in $(seq 100); do
+	/usr/bin/python3 -B "$SOURCE_DIR/tests/e2e/listener.py" "$port" \
+		index >index 2>/dev/null && break
+	sleep 0.05
+done
+has "a page by setting" "/debug/pprof/profile" index
+is "what is not profiled is not shown" 0 "$(grep -c mutex\? index)"
+run env PYROSCOPE_LOG_FILE="$work/log" "$pyro" exec -- sleep 0.2
+is "where the address is taken: code" 0 $rc
+has "where the address is taken: a line" "not listening at :$port: the address is in use" log
+kill $program
+wait $program 2>/dev/null
+program=
+finish
