@@ -48,6 +48,25 @@ succeeded "pyro record"
 PYTHONPATH=$here/.. python3 "$here/_static.py" "pyro record" "$roots" \
 	recorded.pb.gz <out || failed=1
 
+## Locks: calls give back what they do without the library, and waits are told
+compile locks_calls "$sources/locks_calls.c"
+compile contend "$sources/contend.c" -L"$build" -lpyroscope -Wl,-rpath,"$build"
+timeout -s KILL 60 ./locks_calls | sort >without
+for types in block cpu,heap,mutex,block,threads; do
+	timeout -s KILL 60 "$build/pyro" record -q -t $types -o calls.pb.gz -- \
+		./locks_calls >out 2>err
+	rc=$?
+	succeeded "locks_calls with $types"
+	is "locks_calls with $types: the same" "" "$(sort out | diff without -)"
+done
+for kind in n r c w s d; do
+	timeout -s KILL 60 "$build/pyro" record -q -t mutex -o mutex.pb.gz -- \
+		./contend $kind 4 50 10 >out 2>err
+	rc=$?
+	succeeded "locks, $kind"
+	PYTHONPATH=$here/.. python3 "$here/locks.py" out mutex.pb.gz || failed=1
+done
+
 ## Linked by a library of the program: libc comes first, and calls are redirected.
 cat >spawn.c <<'EOF2'
 #include <dlfcn.h>
