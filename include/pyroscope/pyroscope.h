@@ -17,7 +17,8 @@
  *  - Functions that return int give 0 or a negative errno value, never -1 with
  *    errno; pyroscope_strerror() has the texts. errno itself is kept.
  *  - No function aborts, exits, raises a signal or prints, but for lines that
- *    begin with "pyroscope: " on descriptor 2, one for each kind of problem.
+ *    begin with "pyroscope: " on descriptor 2, one for each kind of problem;
+ *    pyroscope_set_log() takes them.
  *  - Strings passed in are UTF-8, read during the call only and copied where
  *    they are needed later. Strings passed out are constant and live as long as
  *    the process; do not free them.
@@ -294,6 +295,14 @@ struct pyroscope_config {
 	 * Variable: PYROSCOPE_STACK_DEPTH.
 	 * Default (0): 128. */
 	uint32_t stack_depth;
+
+	/* 1: a thread begins with the labels that its creator has just then
+	 * (PYROSCOPE_LABELS_SCOPE), those of pthread_create(), thrd_create() and
+	 * std::thread. For programs that start threads for a piece of work;
+	 * those of a pool would keep the labels of their first.
+	 * Variable: PYROSCOPE_INHERIT_LABELS.
+	 * Default (0): none. */
+	uint32_t inherit_labels;
 };
 
 /* The value to initialise a configuration with:
@@ -307,7 +316,7 @@ struct pyroscope_config {
 	{                                                                      \
 		sizeof(struct pyroscope_config), NULL, NULL, 0, 0, NULL, NULL, \
 			0, 0, NULL, 0, NULL, NULL, NULL, NULL, NULL, NULL,     \
-			NULL, NULL, 0                                          \
+			NULL, NULL, 0, 0                                       \
 	}
 
 /* Set one field of config by its name, as programs do that have settings of their
@@ -342,8 +351,8 @@ PYROSCOPE_API int pyroscope_config_set(struct pyroscope_config *config,
  * profiles wait for it in a bounded queue. Blocks for at most 3 ms.
  *
  * What was measured since the last profile is sent when the program returns
- * from main or calls exit(), which may delay that exit by at most 2 s, by
- * 200 ms if the server was already seen dead.
+ * from main or calls exit() or quick_exit(), which may delay that by at most 2 s, by
+ * 200 ms if the server was already seen dead. Nothing is sent by _exit().
  *
  * Threads: any. Signal handlers: no. */
 PYROSCOPE_API void pyroscope_load(const char *address);
@@ -453,6 +462,41 @@ PYROSCOPE_API int pyroscope_listen(const char *address);
  * Threads: any. Signal handlers: no. */
 PYROSCOPE_API int pyroscope_set_app_name(const char *name);
 
+/* How much a line of the log matters. */
+#define PYROSCOPE_LOG_ERROR 1 /* there is no profiling, or not any more */
+#define PYROSCOPE_LOG_WARN 2  /* something is not as the user wants it */
+#define PYROSCOPE_LOG_INFO 3  /* profiling begins, or ends */
+#define PYROSCOPE_LOG_DEBUG 4 /* each profile */
+
+/* Gets a line of the log: one of the levels, UTF-8 text of at most 500 bytes without
+ * "pyroscope: " and without a line end, borrowed for the call, and what was given to
+ * pyroscope_set_log(). It is called by the library's own threads, on which all
+ * signals are blocked, and by threads that have called a function of this header or
+ * exit(); never in a signal handler, nor in a call of another library's function
+ * that this one wraps, malloc() for example. One call at a time; in a forked
+ * child, too. It returns soon, throws nothing, calls no function of this header,
+ * and waits for no thread that does. */
+typedef void pyroscope_log_fn(int level, const char *text, void *arg);
+
+/* Have the log's lines given to fn, in the place of descriptor 2; NULL: written
+ * there again. What PYROSCOPE_LOG_FILE names gets them, too, and of which levels
+ * there are lines PYROSCOPE_LOG_LEVEL says. Before pyroscope_load(), to have all of
+ * them.
+ *
+ * While fn does not return, lines that come meanwhile wait for a tenth of a second and
+ * go to descriptor 2 then. arg has to live until another call of this
+ * function has returned 0: then the former fn is not called any more.
+ *
+ * Returns 0, or
+ *   -EBUSY  a call of the former fn has lasted for a second, or is what calls this;
+ *           nothing is changed.
+ *
+ * Where profiling is off by the table above, nobody calls a static fn: mark it
+ * unused, as clang warns.
+ *
+ * Threads: any. Signal handlers: no. */
+PYROSCOPE_API int pyroscope_set_log(pyroscope_log_fn *fn, void *arg);
+
 /* Send the profiles of this forked child from now on.
  *
  * A child of a profiled process is profiled by itself, under the same name with
@@ -523,7 +567,7 @@ PYROSCOPE_API void pyroscope_heap_free(const void *block);
  *
  * A set of labels is a number that stands for the same labels in all threads, for
  * the rest of the process and in its forked children; 0 is the empty set, which
- * each thread begins with. So a set can be kept with a task, a connection or a
+ * each thread begins with (but see pyroscope_config.inherit_labels). So a set can be kept with a task, a connection or a
  * fiber and be put on by whoever runs it.
  *
  * There are at most 16384 sets in a process, for the server stores a series for
@@ -855,6 +899,8 @@ static inline void pyroscope_labels_scope_end_(pyroscope_labels *before)
 	PYROSCOPE_OFF_INT_((pyroscope_listen)(address))
 #define pyroscope_set_app_name(name) \
 	PYROSCOPE_OFF_INT_((pyroscope_set_app_name)(name))
+#define pyroscope_set_log(fn, arg) \
+	PYROSCOPE_OFF_INT_((pyroscope_set_log)(fn, arg))
 #define pyroscope_fork_child() ((void)0)
 #define pyroscope_stack_register(stack, size) \
 	PYROSCOPE_OFF_INT_((pyroscope_stack_register)(stack, size))

@@ -32,6 +32,7 @@ struct pyro_config {
 	uint32_t types; /* PYRO_TYPE_ */
 	uint32_t heap_interval;
 	uint32_t block_classes;    /* bits 1 << enum pyro_wait_class */
+	uint32_t inherit_labels;   /* 0 or 1 */
 	bool heap_ages;            /* in-use by how long it has been so */
 	bool strip;                /* folders of file names */
 	bool alone;                /* executed programs are not followed */

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /* lifecycle.c - the ends and the copies of a process
  *
- * exit    an atexit handler sends the last window; never from _exit
+ * exit    handlers of exit and quick_exit send the last window; never from _exit
  * signals under `pyro`, SIGTERM, SIGINT and SIGHUP that would kill flush first
  * fork    the on-word and all that handlers touch read as zero in a child. The
  *         fork handler there makes system calls only: it arms the one thread
@@ -75,6 +75,7 @@ static void become_child(void)
 	pyro_mutex_reset(&s->lock);
 	pyro_mutex_reset(&pyro_registry_lock);
 	pyro_mutex_reset(&pyro_loader_lock);
+	pyro_log_forked();
 	pyro_library_threads_reset();
 	pyro_process.pid = pyro_getpid();
 	pyro_process.descendant = true;
@@ -286,8 +287,8 @@ static void resume_threads(void)
 		atomic_store(&s->ended, 1);
 		pyro_on_set(PYRO_ON_NO);
 		pyro_cpu_stop();
-		pyro_log_as(PYRO_LOG_ERROR,
-			    "profiling ends: no thread could be started");
+		pyro_log_in_hook(PYRO_LOG_ERROR,
+				 "profiling ends: no thread could be started");
 	}
 	pyro_mutex_unlock(&s->lock);
 }
@@ -396,4 +397,5 @@ void pyro_lifecycle_init(void)
 	pyro_curl_loaded = register_exit_again;
 	pthread_atfork(before_fork, after_fork_parent, after_fork_child);
 	atexit(at_exit);
+	at_quick_exit(at_exit);
 }

@@ -82,6 +82,7 @@ static int prepare(struct pyro_session *s)
 		return err;
 	pyro_slots_set_depth((uint16_t)s->config.stack_depth);
 	pyro_hook_init();
+	pyro_hook_inherit_labels(s->config.inherit_labels);
 	pyro_lifecycle_init();
 	return pyro_cpu_start(
 		s->config.types & PYRO_TYPE_CPU ? s->config.sample_rate : 0,
@@ -354,6 +355,11 @@ int pyroscope_set_app_name(const char *name)
 	if (!err && atomic_load(&pyro_session.state) != PYRO_SESSION_IDLE)
 		err = -EALREADY;
 	return err;
+}
+
+int pyroscope_set_log(pyroscope_log_fn *fn, void *arg)
+{
+	return pyro_log_call(fn, arg);
 }
 
 void pyroscope_fork_child(void)

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-/* log.c - lines to descriptor 2, to a file, or nowhere */
+/* log.c - lines to descriptor 2, to the program, to a file, or nowhere */
 #include "base/log.h"
 
 #include <errno.h>
@@ -13,6 +13,13 @@
 #include <stdio.h>
 #include <sys/stat.h>
 #include <unistd.h>
+
+#include "base/os.h"
+#include "base/sync.h"
+
+#define PREFIX "pyroscope: "
+/* How long a line waits for its turn to be given to the program. */
+#define CALL_WAIT_NS (100 * PYRO_NS_PER_MS)
 
 static char path_copy[PATH_MAX];
 static const char *_Atomic log_path;
@@ -89,35 +96,90 @@ static void append(const char *path, const char *line, size_t len)
 	close(fd);
 }
 
-void pyro_log_as(enum pyro_log_level level, const char *fmt, ...)
+static struct pyro_mutex call_lock = PYRO_MUTEX_INIT(PYRO_RANK_LOG);
+static pyro_log_fn *_Atomic call_fn;
+static void *call_arg;
+
+int pyro_log_call(pyro_log_fn *fn, void *arg)
+{
+	if (!pyro_mutex_lock_for(&call_lock, PYRO_NS_PER_SEC))
+		return -EBUSY;
+	call_arg = arg;
+	atomic_store(&call_fn, fn);
+	pyro_mutex_unlock(&call_lock);
+	return 0;
+}
+
+void pyro_log_forked(void)
+{
+	pyro_mutex_reset(&call_lock);
+}
+
+/* False: there is no function, or it is busy, perhaps with a lock of the program's
+ * that this thread has. */
+static bool call(enum pyro_log_level level, const char *text)
+{
+	bool called = false;
+
+	if (!atomic_load(&call_fn) ||
+	    !pyro_mutex_lock_for(&call_lock, CALL_WAIT_NS))
+		return false;
+
+	pyro_log_fn *fn = atomic_load(&call_fn);
+
+	if (fn) {
+		fn((int)level, text, call_arg);
+		called = true;
+	}
+	pyro_mutex_unlock(&call_lock);
+	return called;
+}
+
+static void put(enum pyro_log_level level, bool may_call, const char *fmt,
+		va_list args)
 {
 	int saved = errno;
 	const char *path = atomic_load(&log_path);
-	char line[512];
-	va_list args;
+	char line[512] = PREFIX;
+	size_t begin = sizeof(PREFIX) - 1;
 
 	if ((path && !*path) || (int)level > atomic_load(&log_level))
 		return;
 
-	int n = snprintf(line, sizeof(line), "pyroscope: ");
-
-	va_start(args, fmt);
-	int m = vsnprintf(line + n, sizeof(line) - (size_t)n - 1, fmt, args);
-	va_end(args);
-	if (m < 0)
-		m = 0;
-
-	size_t len = pyro_min((size_t)(n + m), sizeof(line) - 2);
+	int n = vsnprintf(line + begin, sizeof(line) - begin - 1, fmt, args);
+	size_t len =
+		pyro_min(begin + (size_t)(n > 0 ? n : 0), sizeof(line) - 2);
 
 	/* An address or a name may hold anything: one cause stays one line. */
 	for (size_t i = 0; i < len; i++)
 		if ((unsigned char)line[i] < ' ' || line[i] == 127)
 			line[i] = '?';
-	line[len++] = '\n';
+	line[len] = '\0';
 
+	bool called = may_call && call(level, line + begin);
+
+	line[len++] = '\n';
 	if (path)
 		append(path, line, len);
-	else
+	else if (!called)
 		to_stderr(line, len);
 	errno = saved;
+}
+
+void pyro_log_as(enum pyro_log_level level, const char *fmt, ...)
+{
+	va_list args;
+
+	va_start(args, fmt);
+	put(level, true, fmt, args);
+	va_end(args);
+}
+
+void pyro_log_in_hook(enum pyro_log_level level, const char *fmt, ...)
+{
+	va_list args;
+
+	va_start(args, fmt);
+	put(level, false, fmt, args);
+	va_end(args);
 }

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 /* log.h - the library's few lines to its user
  *
- * Each line begins with "pyroscope: " and goes to descriptor 2, to the file
- * that `pyro` named, or nowhere; a cause is told once per process. Never called
- * from signal handlers or hooks. */
+ * Each line begins with "pyroscope: " and goes to descriptor 2 or to a function
+ * of the program's, and to the file that `pyro` or the user named, or nowhere; a
+ * cause is told once per process. Never called from signal handlers. */
 #ifndef PYRO_BASE_LOG_H
 #define PYRO_BASE_LOG_H
 
@@ -29,6 +29,18 @@ void pyro_log_set_level(enum pyro_log_level level);
 /* One line, without its newline; cut at 500 bytes. Keeps errno. Any thread. */
 void pyro_log_as(enum pyro_log_level level, const char *fmt, ...)
 	PYRO_PRINTF(2, 3);
+
+/* The same from a hook, in which the program's function is not called. */
+void pyro_log_in_hook(enum pyro_log_level level, const char *fmt, ...)
+	PYRO_PRINTF(2, 3);
+
+/* Who gets the lines in the place of descriptor 2: level, the text without
+ * "pyroscope: ", and arg. One call at a time. NULL: nobody. 0, or -EBUSY: the former
+ * does not return, and nothing is changed. */
+typedef void pyro_log_fn(int level, const char *text, void *arg);
+int pyro_log_call(pyro_log_fn *fn, void *arg);
+/* In a forked child, whose other threads are gone. */
+void pyro_log_forked(void);
 
 #define pyro_log(...) pyro_log_as(PYRO_LOG_WARN, __VA_ARGS__)
 

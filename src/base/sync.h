@@ -17,6 +17,7 @@ enum pyro_rank {
 	PYRO_RANK_REGISTRY, /* threads that are sampled */
 	PYRO_RANK_QUEUE,    /* uploads */
 	PYRO_RANK_LOADER, /* held over dl_iterate_phdr and dlopen: fork waits */
+	PYRO_RANK_LOG,    /* held over the program's function */
 	PYRO_RANK_COUNT
 };
 

@@ -23,7 +23,8 @@ struct pyro_label_pair {
 	const char *key, *value; /* constant, for ever */
 };
 
-/* The calling thread's set; 0: none. A new thread has none. Context of reading:
+/* The calling thread's set; 0: none. A new thread has none, but
+ * for those of who creates it (hook.h). Context of reading:
  * signal. */
 extern _Thread_local uint32_t pyro_labels;
 

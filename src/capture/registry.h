@@ -40,6 +40,7 @@ struct pyro_thread {
 		int (*start_c11)(void *);
 	};
 	void *arg;
+	uint32_t labels; /* that it begins with */
 };
 
 extern struct pyro_mutex pyro_registry_lock;

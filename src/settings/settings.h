@@ -25,6 +25,7 @@ enum pyro_setting_id {
 	PYRO_SET_UPLOAD_INTERVAL,
 	PYRO_SET_HEAP_INTERVAL,
 	PYRO_SET_BLOCK_CLASSES,
+	PYRO_SET_INHERIT_LABELS,
 	PYRO_SET_SYMBOLS,
 	PYRO_SET_DEMANGLE,
 	PYRO_SET_STRIP_FILENAMES,
@@ -155,6 +156,7 @@ const char *pyro_setting_expects(const struct pyro_setting *setting,
 static inline bool pyro_setting_is_number(const struct pyro_setting *setting)
 {
 	return setting->kind == PYRO_KIND_NUMBER ||
+	       setting->kind == PYRO_KIND_SWITCH ||
 	       setting->kind == PYRO_KIND_MS ||
 	       setting->kind == PYRO_KIND_BYTES;
 }

@@ -158,7 +158,8 @@ static int given_number(const struct pyro_setting *setting, const void *field,
 {
 	static const char *const unit[] = {[PYRO_KIND_MS] = " ms",
 					   [PYRO_KIND_BYTES] = " bytes",
-					   [PYRO_KIND_NUMBER] = ""};
+					   [PYRO_KIND_NUMBER] = "",
+					   [PYRO_KIND_SWITCH] = ""};
 	uint32_t number;
 
 	memcpy(&number, field, sizeof(number));

@@ -222,6 +222,16 @@ const struct pyro_setting pyro_setting[PYRO_SETTINGS] = {
 			.argument = "CLASSES",
 			.help = "which waits are in the block profile",
 		},
+	[PYRO_SET_INHERIT_LABELS] =
+		{
+			.name = "inherit_labels",
+			.kind = PYRO_KIND_SWITCH,
+			.field = FIELD(inherit_labels),
+			.fallback = "0",
+			.max = 1,
+			.help = "new threads begin with the labels of who "
+				"creates them",
+		},
 	[PYRO_SET_SYMBOLS] =
 		{
 			.name = "symbols",

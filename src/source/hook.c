@@ -9,6 +9,7 @@
 #include "base/on.h"
 #include "base/os.h"
 #include "base/slots.h"
+#include "capture/labels.h"
 #include "source/cpu.h"
 #include "source/here.h"
 #include "source/next.h"
@@ -48,6 +49,7 @@ static void register_self(struct pyro_thread *self)
 
 	self->stack = stack;
 	pyro_here_stack = stack;
+	pyro_labels = self->labels;
 	/* From here on the scan knows the thread, and arms it if this cannot. */
 	atomic_store(&self->tid, pyro_gettid());
 	atomic_store(&self->state, PYRO_THREAD_LIVE);
@@ -151,6 +153,13 @@ static __attribute__((noinline)) void tell_birth(const struct pyro_thread *t,
 	pyro_here_block(mask);
 }
 
+static _Atomic bool inherit_labels;
+
+void pyro_hook_inherit_labels(bool on)
+{
+	atomic_store(&inherit_labels, on);
+}
+
 /* An entry for the thread to come; NULL: it comes without. */
 static struct pyro_thread *before_create(const pthread_attr_t *attr, void *arg,
 					 void *caller)
@@ -164,6 +173,10 @@ static struct pyro_thread *before_create(const pthread_attr_t *attr, void *arg,
 	if (!self)
 		return NULL;
 	self->arg = arg;
+	self->labels =
+		atomic_load_explicit(&inherit_labels, memory_order_relaxed)
+			? pyro_labels
+			: 0;
 	if (atomic_load_explicit(&births, memory_order_relaxed))
 		tell_birth(self, caller);
 	return self;

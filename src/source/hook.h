@@ -26,6 +26,9 @@ void pyro_hook_init(void);
  * creates, with the stack of who does. */
 void pyro_hook_births(bool on);
 
+/* Whether new threads begin with the labels of who creates them. */
+void pyro_hook_inherit_labels(bool on);
+
 /* Called from hooks in a process that was started but is not YES, on a thread
  * of the program, perhaps in one of its signal handlers. The hook keeps
  * errno. */

@@ -21,6 +21,14 @@ static const char *server(void)
 	return "http://127.0.0.1:1/of-the-function";
 }
 
+__attribute__((unused)) static void log_line(int level, const char *text,
+					     void *arg)
+{
+	(void)level;
+	(void)text;
+	(void)arg;
+}
+
 static void start_by_config(uint32_t patience_ms)
 {
 	struct pyroscope_config config = PYROSCOPE_CONFIG_INIT;
@@ -51,6 +59,7 @@ int main(int argc, char **argv)
 	struct pyroscope_config config = PYROSCOPE_CONFIG_INIT;
 #endif
 
+	CALL(pyroscope_set_log(log_line, argv));
 	CALL(pyroscope_set_app_name("a name that must not be left behind"));
 	CALL(pyroscope_load("http://127.0.0.1:1/that-must-not-be-left-behind"));
 	CALL(pyroscope_load(argv[0]));

@@ -1,0 +1,314 @@
+// SPDX-License-Identifier: Apache-2.0
+/* test_lifecycle.c - in one process that lives on: a thousand sessions, the log as
+ * the program takes it, labels of new threads */
+#include "tests/unit.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <signal.h>
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/syscall.h>
+#include <threads.h>
+
+#include "pyroscope/pyroscope.h"
+
+static struct pyroscope_config nowhere(void)
+{
+	struct pyroscope_config config = PYROSCOPE_CONFIG_INIT;
+
+	config.server_address = "http://127.0.0.1:1";
+	return config;
+}
+
+static int entries(const char *path)
+{
+	DIR *dir = opendir(path);
+	int count = 0;
+
+	while (dir && readdir(dir))
+		count++;
+	if (dir)
+		closedir(dir);
+	return count;
+}
+
+/* Of /proc/self/status. */
+static long status_kib(const char *field)
+{
+	char line[256];
+	long kib = -1;
+	FILE *f = fopen("/proc/self/status", "r");
+
+	while (f && fgets(line, sizeof(line), f))
+		if (strncmp(line, field, strlen(field)) == 0)
+			kib = atol(line + strlen(field));
+	if (f)
+		fclose(f);
+	return kib;
+}
+
+/* --- the log --- */
+
+static struct {
+	int count[PYROSCOPE_LOG_DEBUG + 1];
+	int strangers; /* not called on a thread that may */
+	char last[600];
+	int err; /* what a call inside returned */
+} log_seen;
+static int log_arg;
+static pid_t caller;
+
+static bool all_blocked(void)
+{
+	sigset_t now;
+
+	pthread_sigmask(SIG_BLOCK, NULL, &now);
+	return sigismember(&now, SIGTERM) && sigismember(&now, SIGURG) &&
+	       sigismember(&now, SIGPROF);
+}
+
+static void take(int level, const char *text, void *arg)
+{
+	pid_t tid = (pid_t)syscall(SYS_gettid);
+
+	assert_ptr_equal(arg, &log_arg);
+	assert_in_range(level, PYROSCOPE_LOG_ERROR, PYROSCOPE_LOG_DEBUG);
+	assert_null(strchr(text, '\n'));
+	assert_int_not_equal(strncmp(text, "pyroscope", 9), 0);
+	log_seen.count[level]++;
+	log_seen.strangers += tid != caller && !all_blocked();
+	snprintf(log_seen.last, sizeof(log_seen.last), "%s", text);
+	errno = 5;
+}
+
+static void take_within(int level, const char *text, void *arg)
+{
+	take(level, text, arg);
+	log_seen.err = pyroscope_set_log(NULL, NULL);
+}
+
+/* What is on descriptor 2 after fn. */
+static size_t bytes_on_stderr(void (*fn)(void))
+{
+	char bytes[4096];
+	int fds[2], old = dup(2);
+
+	assert_int_equal(pipe(fds), 0);
+	dup2(fds[1], 2);
+	fn();
+	dup2(old, 2);
+	close(old);
+	close(fds[1]);
+
+	ssize_t n = read(fds[0], bytes, sizeof(bytes));
+
+	close(fds[0]);
+	return n > 0 ? (size_t)n : 0;
+}
+
+static void refused(void)
+{
+	struct pyroscope_config config = nowhere();
+
+	errno = 77;
+	config.sample_rate = 1001;
+	assert_int_equal(pyroscope_start(&config), -EINVAL);
+	assert_int_equal(errno, 77);
+}
+
+static void test_log(void **state)
+{
+	struct pyroscope_config config = nowhere();
+
+	(void)state;
+	caller = (pid_t)syscall(SYS_gettid);
+	assert_int_equal(pyroscope_set_log(take, &log_arg), 0);
+	assert_int_equal(bytes_on_stderr(refused), 0);
+	assert_int_equal(log_seen.count[PYROSCOPE_LOG_ERROR], 1);
+	assert_non_null(strstr(log_seen.last, "sample_rate is 1001"));
+
+	/* From the library's threads, too: the server is not there. */
+	setenv("PYROSCOPE_LOG_LEVEL", "debug", 1);
+	assert_int_equal(pyroscope_start(&config), 0);
+	for (int i = 0; i < 3000 && !log_seen.count[PYROSCOPE_LOG_WARN]; i++) {
+		for (int k = 0; k < 1000000; k++)
+			__asm__ volatile("");
+		if (i % 100 == 0)
+			pyroscope_flush(0);
+		usleep(1000);
+	}
+	assert_int_equal(pyroscope_stop(0), -ETIMEDOUT);
+	unsetenv("PYROSCOPE_LOG_LEVEL");
+	assert_int_not_equal(log_seen.count[PYROSCOPE_LOG_WARN], 0);
+	assert_int_not_equal(log_seen.count[PYROSCOPE_LOG_INFO], 0);
+	assert_int_equal(log_seen.strangers, 0);
+
+	/* A call from within is told, and does not hang. */
+	assert_int_equal(pyroscope_set_log(take_within, &log_arg), 0);
+	refused();
+	assert_int_equal(log_seen.err, -EBUSY);
+
+	assert_int_equal(pyroscope_set_log(NULL, NULL), 0);
+	assert_int_not_equal(bytes_on_stderr(refused), 0);
+}
+
+/* A function that waits for what the thread that logs has: the line takes the
+ * other way. */
+static pthread_mutex_t programs = PTHREAD_MUTEX_INITIALIZER;
+static atomic_bool inside;
+
+static void take_locked(int level, const char *text, void *arg)
+{
+	(void)level;
+	(void)text;
+	(void)arg;
+	atomic_store(&inside, true);
+	pthread_mutex_lock(&programs);
+	pthread_mutex_unlock(&programs);
+}
+
+static void *refused_thread(void *arg)
+{
+	refused();
+	return arg;
+}
+
+static void refused_in_lock(void)
+{
+	pthread_t thread;
+
+	pthread_mutex_lock(&programs);
+	assert_int_equal(pthread_create(&thread, NULL, refused_thread, NULL),
+			 0);
+	while (!atomic_load(&inside))
+		usleep(1000);
+	/* Not by start, for which the other thread has the session. */
+	assert_int_equal(pyroscope_config_set(NULL, "x", "y"), -EINVAL);
+
+	struct pyroscope_config config = nowhere();
+
+	assert_int_equal(pyroscope_config_set(&config, "x", "y"), -EINVAL);
+	pthread_mutex_unlock(&programs);
+	pthread_join(thread, NULL);
+}
+
+static void test_log_waits(void **state)
+{
+	(void)state;
+	assert_int_equal(pyroscope_set_log(take_locked, NULL), 0);
+	assert_int_not_equal(bytes_on_stderr(refused_in_lock), 0);
+	assert_int_equal(pyroscope_set_log(NULL, NULL), 0);
+}
+
+/* --- labels of new threads --- */
+
+static void *labels_of(void *arg)
+{
+	*(pyroscope_labels *)arg = pyroscope_labels_get();
+	return NULL;
+}
+
+static int labels_of_c11(void *arg)
+{
+	labels_of(arg);
+	return 0;
+}
+
+/* Those of one thread of each kind, started with a label on. */
+static void labels_within(uint32_t inherit, pyroscope_labels found[2])
+{
+	struct pyroscope_config config = nowhere();
+	pthread_t thread;
+	thrd_t c11;
+
+	config.inherit_labels = inherit;
+	assert_int_equal(pyroscope_start(&config), 0);
+	{
+		PYROSCOPE_LABELS_SCOPE("route", "/cart");
+		assert_int_equal(
+			pthread_create(&thread, NULL, labels_of, &found[0]), 0);
+		assert_int_equal(thrd_create(&c11, labels_of_c11, &found[1]),
+				 thrd_success);
+		pthread_join(thread, NULL);
+		thrd_join(c11, NULL);
+	}
+	pyroscope_stop(0);
+}
+
+static void test_inherit(void **state)
+{
+	struct pyroscope_config config = nowhere();
+	pyroscope_labels found[2], route;
+
+	(void)state;
+	labels_within(0, found);
+	assert_int_equal(found[0], 0);
+	assert_int_equal(found[1], 0);
+	route = pyroscope_labels_with(0, "route", "/cart");
+	labels_within(1, found);
+	assert_int_equal(found[0], route);
+	assert_int_equal(found[1], route);
+	setenv("PYROSCOPE_INHERIT_LABELS", "1", 1);
+	labels_within(0, found);
+	unsetenv("PYROSCOPE_INHERIT_LABELS");
+	assert_int_equal(found[0], route);
+	assert_int_equal(pyroscope_labels_get(), 0);
+
+	assert_int_equal(pyroscope_config_set(&config, "inherit_labels", "yes"),
+			 0);
+	assert_int_equal(config.inherit_labels, 1);
+	config.inherit_labels = 2;
+	assert_int_equal(pyroscope_start(&config), -EINVAL);
+}
+
+/* --- a thousand sessions --- */
+
+/* The library's thread says that it has ended a little before it is gone. */
+static void wait_alone(void)
+{
+	for (int i = 0; i < 5000 && entries("/proc/self/task") != 2 + 1; i++)
+		usleep(1000);
+	assert_int_equal(entries("/proc/self/task"), 2 + 1);
+}
+
+static void test_thousand(void **state)
+{
+	struct pyroscope_config config = nowhere();
+	int fds = 0;
+	long early = 0;
+
+	(void)state;
+	config.profile_types = "cpu,heap,mutex,block";
+	setenv("PYROSCOPE_LOG_LEVEL", "none", 1);
+	for (int i = 0; i < 1000; i++) {
+		assert_int_equal(pyroscope_start(&config), 0);
+		free(malloc(1000));
+		if (i % 100 == 0)
+			usleep(20000); /* far enough for the tables */
+		assert_true(pyroscope_stop(0) <= 0);
+		wait_alone();
+		if (i == 200) {
+			fds = entries("/proc/self/fd");
+			early = status_kib("RssAnon:");
+		}
+	}
+	assert_int_equal(entries("/proc/self/fd"), fds);
+	if (status_kib("RssAnon:") > early + 4096)
+		fail_msg("%ld KiB, then %ld", early, status_kib("RssAnon:"));
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_log),
+		cmocka_unit_test(test_log_waits),
+		cmocka_unit_test(test_inherit),
+		cmocka_unit_test(test_thousand),
+	};
+
+	alarm(170);
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
