@@ -4,7 +4,7 @@
 # with perf by ten thousands of samples, walks at every instruction of more
 # programs and against gdb's and libunwind's, a storm of all that changes stacks
 # for twice MINUTES (5) and one of the heap's for MINUTES, the heap of programs that
-# allocate GiB, Python's own tests profiled, each fuzz target for MINUTES,
+# allocate GiB, shared tables under ThreadSanitizer, Python's own tests profiled, each fuzz target for MINUTES,
 # a server under load whose memory must not grow, a server of profiles that is
 # dead for ten minutes. More than an hour.
 set -uo pipefail
@@ -69,6 +69,25 @@ storm_checked()
 			program_storm >/dev/null && storm build-trap
 }
 
+# Tables that hooks and handlers share without locks, under ThreadSanitizer.
+tables()
+{
+	local test status=0
+	local tests=(test_slots test_lock_waiters test_lock_names
+		test_heap_live test_labels test_registry)
+	cmake -S . -B build-tsan -G Ninja -DPYROSCOPE_TESTS=ON \
+		-DPYROSCOPE_SANITIZE=thread >/dev/null &&
+		cmake --build build-tsan --target "${tests[@]}" >/dev/null ||
+		return 1
+	for test in "${tests[@]}"; do
+		build-tsan/tests/$test >/dev/null || {
+			echo "$test failed"
+			status=1
+		}
+	done
+	return $status
+}
+
 # Private memory of a process, in KiB.
 private_kib()
 {
@@ -122,6 +141,7 @@ part bash tests/e2e/heap_programs.sh
 HEAP_STORM_SECONDS=$((minutes * 60)) part bash tests/e2e/heap_storm.sh
 part storm build
 part storm_checked
+part tables
 part flat_memory
 CHAOS_DEAD=600 part bash tests/e2e/chaos.sh
 part fuzz_all
