@@ -73,6 +73,7 @@ enum state {
 static struct {
 	_Atomic uint32_t state; /* enum state; waited on */
 	_Atomic bool stop_asked;
+	pid_t pid; /* whose: not a forked child's */
 	struct pyro_httpd *httpd;
 	char token[1024];
 	/* Listener's thread only. */
@@ -428,6 +429,7 @@ static int start(const char *address)
 					    STARTING))
 		return -EALREADY;
 	read_token();
+	listener.pid = pyro_getpid();
 	atomic_store(&listener.stop_asked, false);
 	fd = pyro_httpd_bind(address);
 	err = fd < 0 ? fd : pyro_httpd_start(fd, serve, NULL, &listener.httpd);
@@ -454,6 +456,10 @@ int pyroscope_listen(const char *address)
 	int err = 0, saved = errno;
 
 	pyro_lifecycle_enter();
+	/* A child that was forked while nothing was profiled. */
+	if (atomic_load(&listener.state) == RUNNING &&
+	    listener.pid != pyro_getpid())
+		pyro_listener_forked();
 	if (!address || !*address)
 		stop();
 	else

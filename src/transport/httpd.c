@@ -13,6 +13,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/library.h"
@@ -54,6 +55,7 @@ struct pyro_httpd {
 	pyro_httpd_fn *fn;
 	void *arg;
 	int fd, epoll;
+	struct stat socket; /* what fd is */
 };
 
 struct pyro_httpd_request {
@@ -231,23 +233,27 @@ int pyro_httpd_start(int fd, pyro_httpd_fn *fn, void *arg,
 		     struct pyro_httpd **out)
 {
 	struct pyro_httpd *httpd = calloc(1, sizeof(*httpd));
-	const union MHD_DaemonInfo *info = NULL;
+	const union MHD_DaemonInfo *info;
 	int err = httpd ? load() : -ENOMEM;
 
 	if (err)
 		goto fail;
 	*httpd = (struct pyro_httpd){.fn = fn, .arg = arg, .fd = fd};
+	fstat(fd, &httpd->socket);
 	httpd->daemon = mhd.start(
 		MHD_USE_EPOLL | MHD_ALLOW_SUSPEND_RESUME, 0, NULL, NULL,
 		on_request, httpd, MHD_OPTION_LISTEN_SOCKET, fd,
 		MHD_OPTION_NOTIFY_COMPLETED, on_end, NULL,
 		MHD_OPTION_CONNECTION_LIMIT, CONNECTIONS_MAX,
 		MHD_OPTION_CONNECTION_TIMEOUT, IDLE_SECONDS, MHD_OPTION_END);
-	if (httpd->daemon)
-		info = mhd.info(httpd->daemon, MHD_DAEMON_INFO_EPOLL_FD);
-	if (!info) {
+	if (!httpd->daemon) {
 		err = -ENOMEM;
 		goto fail;
+	}
+	info = mhd.info(httpd->daemon, MHD_DAEMON_INFO_EPOLL_FD);
+	if (!info) {
+		pyro_httpd_stop(httpd); /* and fd */
+		return -ENOTSUP;
 	}
 	httpd->epoll = info->epoll_fd;
 	*out = httpd;
@@ -278,8 +284,12 @@ void pyro_httpd_stop(struct pyro_httpd *httpd)
 
 void pyro_httpd_forked(struct pyro_httpd *httpd)
 {
-	close(httpd->fd);
-	close(httpd->epoll);
+	struct stat now;
+
+	/* What libmicrohttpd has opened beside it is not told apart. */
+	if (fstat(httpd->fd, &now) == 0 && now.st_dev == httpd->socket.st_dev &&
+	    now.st_ino == httpd->socket.st_ino)
+		close(httpd->fd);
 }
 
 const char *pyro_httpd_query(struct pyro_httpd_request *request,

@@ -28,7 +28,9 @@ int pyro_httpd_start(int fd, pyro_httpd_fn *fn, void *arg,
 void pyro_httpd_run(struct pyro_httpd *httpd, int timeout_ms);
 /* Requests that were kept must be answered before. */
 void pyro_httpd_stop(struct pyro_httpd *httpd);
-/* In a forked child: the parent's socket. No more of it may be used. */
+/* In a forked child: the parent's socket, unless the program has closed it before
+ * and its number is something else now. No more of httpd may be used. Stores and
+ * system calls only. */
 void pyro_httpd_forked(struct pyro_httpd *httpd);
 
 /* Of the request's query, decoded; NULL: it has none. A key without a value has

@@ -3,8 +3,10 @@
  *
  * Has 512 blocks of 16 KiB from keep_memory(), burns in burn(), holds a lock in
  * hold_lock() that another thread wants in want_lock(). Prints what
- * pyroscope_listen() gives: for ADDRESS, again, for an address that is none, and
- * then what pyroscope_profile_write() does for a second of CPU time into FILE. */
+ * pyroscope_listen() gives: for ADDRESS, again, and then what
+ * pyroscope_profile_write() does for a second of CPU time into FILE. In the end it
+ * does the same in a forked child, whose descriptors are its own by then. */
+#include <errno.h>
 #include <fcntl.h>
 #include <pthread.h>
 #include <pyroscope/pyroscope.h>
@@ -13,6 +15,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include "program.h"
@@ -84,6 +87,34 @@ static int write_profile(const char *path)
 	return err;
 }
 
+/* As a daemon does: all are closed, and what is opened has their numbers. */
+static int run_child(const char *address)
+{
+	int ours[200], bad = 0, first;
+
+	for (int fd = 3; fd < 1024; fd++)
+		close(fd);
+	for (int i = 0; i < 200; i++)
+		ours[i] = open("/dev/null", O_RDONLY);
+	usleep(150000);
+	first = pyroscope_listen(NULL);
+	usleep(1000);
+	for (int i = 0; i < 200; i++)
+		bad += fcntl(ours[i], F_GETFD) < 0;
+	return bad || first != 0 || pyroscope_listen(address) != -EADDRINUSE;
+}
+
+static int fork_with(pid_t (*fork_it)(void), const char *address)
+{
+	pid_t pid = fork_it();
+	int status = -1;
+
+	if (pid == 0)
+		_exit(run_child(address));
+	waitpid(pid, &status, 0);
+	return status;
+}
+
 int main(int argc, char **argv)
 {
 	static void *(*const run[])(void *) = {burn_on, hold_on, want_on};
@@ -105,6 +136,8 @@ int main(int argc, char **argv)
 	printf("kind %d\n", pyroscope_profile_write("no such kind", 1, 1));
 	while (read(0, &byte, 1) == 1)
 		;
+	printf("fork %d\n", fork_with(fork, argv[1]));
+	printf("_Fork %d\n", fork_with(_Fork, argv[1]));
 	printf("stop %d\n", pyroscope_listen(NULL));
 	printf("bad %d\n", pyroscope_listen("example.com:80"));
 	printf("port %d\n", pyroscope_listen("127.0.0.1"));
