@@ -73,8 +73,8 @@ storm_checked()
 tables()
 {
 	local test status=0
-	local tests=(test_lock_waiters test_lock_names test_heap_live
-		test_labels)
+	local tests=(test_slots test_lock_waiters test_lock_names
+		test_heap_live test_labels)
 	cmake -S . -B build-tsan -G Ninja -DPYROSCOPE_TESTS=ON \
 		-DPYROSCOPE_SANITIZE=thread >/dev/null &&
 		cmake --build build-tsan --target "${tests[@]}" >/dev/null ||

@@ -42,7 +42,8 @@ struct pyro_record *pyro_slots_take(enum pyro_kind kind, pid_t tid,
 		if (atomic_compare_exchange_strong_explicit(
 			    &r->state, &state, PYRO_SLOT_BUSY,
 			    memory_order_acquire, memory_order_relaxed)) {
-			r->tid = tid;
+			atomic_store_explicit(&r->tid, tid,
+					      memory_order_relaxed);
 			r->kind = kind;
 			r->weight = weight;
 			r->depth = 0;
@@ -69,7 +70,7 @@ void pyro_slots_lose(struct pyro_record *record)
 {
 	lose(atomic_load_explicit(&pyro_slot_pool, memory_order_acquire),
 	     record->kind, record->weight);
-	record->tid = 0;
+	atomic_store_explicit(&record->tid, 0, memory_order_relaxed);
 	atomic_store_explicit(&record->state, PYRO_SLOT_FREE,
 			      memory_order_release);
 }

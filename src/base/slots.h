@@ -63,7 +63,7 @@ struct pyro_birth {
 
 struct pyro_record {
 	_Atomic uint32_t state;
-	pid_t tid; /* who took it: a dead thread's slot is reclaimed */
+	_Atomic pid_t tid; /* who took it: a dead thread's is reclaimed */
 	enum pyro_kind kind;
 	uint32_t generation; /* of the snapshot that pc[] belongs to */
 	struct pyro_weight weight;

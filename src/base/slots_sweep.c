@@ -75,7 +75,7 @@ size_t pyro_slots_sweep(pyro_record_fn *fn, void *arg)
 		    PYRO_SLOT_READY)
 			continue;
 		fn(arg, r);
-		r->tid = 0;
+		atomic_store_explicit(&r->tid, 0, memory_order_relaxed);
 		atomic_store_explicit(&r->state, PYRO_SLOT_FREE,
 				      memory_order_release);
 		swept++;
@@ -94,16 +94,19 @@ size_t pyro_slots_reclaim(pyro_alive_fn *alive, void *arg)
 	for (size_t i = 0; i <= pool->mask; i++) {
 		struct pyro_record *r = pyro_slot_at(pool, i);
 		uint32_t state = PYRO_SLOT_BUSY;
+		pid_t tid;
 
 		/* A writer sets tid right after BUSY: 0 is "just taken". A
 		 * thread that is gone cannot commit any more. */
 		if (atomic_load_explicit(&r->state, memory_order_acquire) !=
-			    PYRO_SLOT_BUSY ||
-		    r->tid == 0 || alive(arg, r->tid))
+		    PYRO_SLOT_BUSY)
+			continue;
+		tid = atomic_load_explicit(&r->tid, memory_order_relaxed);
+		if (tid == 0 || alive(arg, tid))
 			continue;
 		atomic_fetch_add(&pool->lost[r->kind].count, r->weight.count);
 		atomic_fetch_add(&pool->lost[r->kind].value, r->weight.value);
-		r->tid = 0;
+		atomic_store_explicit(&r->tid, 0, memory_order_relaxed);
 		if (atomic_compare_exchange_strong(&r->state, &state,
 						   PYRO_SLOT_FREE))
 			freed++;
