@@ -363,16 +363,6 @@ int main(void)
 		cmocka_unit_test_setup(test_memory_flat, empty_log),
 		cmocka_unit_test_setup(test_many_threads, empty_log),
 	};
-	int fd = mkstemp(log_path);
 
-	if (fd < 0)
-		return 1;
-	close(fd);
-	alarm(180);
-	signal(SIGPIPE, SIG_DFL);
-	pyro_log_to(log_path);
-	int failed = cmocka_run_group_tests(tests, NULL, NULL);
-
-	unlink(log_path);
-	return failed;
+	return cmocka_run_group_tests(tests, begin_log, end_log);
 }

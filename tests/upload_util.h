@@ -183,4 +183,25 @@ static inline int empty_log(void **state)
 	return truncate(log_path, 0);
 }
 
+/* Of the group: log lines are kept, and a hang ends. */
+static inline int begin_log(void **state)
+{
+	int fd = mkstemp(log_path);
+
+	(void)state;
+	if (fd < 0)
+		return -1;
+	close(fd);
+	alarm(180);
+	signal(SIGPIPE, SIG_DFL);
+	pyro_log_to(log_path);
+	return 0;
+}
+
+static inline int end_log(void **state)
+{
+	(void)state;
+	return unlink(log_path);
+}
+
 #endif

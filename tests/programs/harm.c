@@ -493,20 +493,6 @@ static void mode_plain(void)
 	burn(seconds);
 }
 
-/* Anonymous memory in KiB. */
-static long resident(void)
-{
-	char line[256];
-	long kib = 0;
-	FILE *f = fopen("/proc/self/status", "r");
-
-	while (f && fgets(line, sizeof(line), f))
-		sscanf(line, "RssAnon: %ld", &kib);
-	if (f)
-		fclose(f);
-	return kib;
-}
-
 /* Flat: what it takes does not grow after the first third. */
 static void mode_memory(void)
 {

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-/* program.h - what programs that are profiled share: clocks, and a frame whose
- * frame pointer is garbage */
+/* program.h - what programs that are profiled share: clocks, memory, and a
+ * frame whose frame pointer is garbage */
 #ifndef PYRO_TESTS_PROGRAM_H
 #define PYRO_TESTS_PROGRAM_H
 
@@ -40,6 +40,20 @@ static inline double now(void)
 static inline double cpu(void)
 {
 	return clock_s(CLOCK_THREAD_CPUTIME_ID);
+}
+
+/* Anonymous memory in KiB. */
+static inline long resident(void)
+{
+	char line[256];
+	long kib = 0;
+	FILE *f = fopen("/proc/self/status", "r");
+
+	while (f && fgets(line, sizeof(line), f))
+		sscanf(line, "RssAnon: %ld", &kib);
+	if (f)
+		fclose(f);
+	return kib;
 }
 
 /* Count down in a frame that is found by its frame pointer, as its size is not

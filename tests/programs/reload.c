@@ -21,19 +21,11 @@
 
 #include <pyroscope/pyroscope.h>
 
-#define NOINLINE __attribute__((noinline))
+#include "program.h"
 
 static _Atomic bool stop;
 static _Atomic long cycles;
 static char gamma_path[4096];
-
-static double clock_s(clockid_t clock)
-{
-	struct timespec ts;
-
-	clock_gettime(clock, &ts);
-	return (double)ts.tv_sec + (double)ts.tv_nsec / 1e9;
-}
 
 typedef long burn_fn(double until);
 
@@ -81,20 +73,6 @@ static void *spin(void *arg)
 			atomic_fetch_add(&cycles, 1);
 	}
 	return arg;
-}
-
-/* Anonymous memory in KiB. */
-static long resident(void)
-{
-	char line[256];
-	long kib = 0;
-	FILE *f = fopen("/proc/self/status", "r");
-
-	while (f && fgets(line, sizeof(line), f))
-		sscanf(line, "RssAnon: %ld", &kib);
-	if (f)
-		fclose(f);
-	return kib;
 }
 
 int main(int argc, char **argv)

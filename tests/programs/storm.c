@@ -493,19 +493,6 @@ struct state {
 	int fds;
 };
 
-static long number_of(const char *path, const char *format)
-{
-	char line[256];
-	long value = 0;
-	FILE *f = fopen(path, "r");
-
-	while (f && fgets(line, sizeof(line), f))
-		sscanf(line, format, &value);
-	if (f)
-		fclose(f);
-	return value;
-}
-
 static struct state look(void)
 {
 	struct state now = {.timers = -1};
@@ -520,7 +507,7 @@ static struct state look(void)
 		fclose(f);
 	for (int fd = 0; fd < 1024; fd++)
 		now.fds += fcntl(fd, F_GETFD) >= 0;
-	now.kib = number_of("/proc/self/status", "RssAnon: %ld");
+	now.kib = resident();
 	return now;
 }
 

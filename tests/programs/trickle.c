@@ -11,20 +11,6 @@
 #include <stdlib.h>
 #include <unistd.h>
 
-/* Anonymous memory in KiB. */
-static long resident(void)
-{
-	char line[256];
-	long kib = 0;
-	FILE *f = fopen("/proc/self/status", "r");
-
-	while (f && fgets(line, sizeof(line), f))
-		sscanf(line, "RssAnon: %ld", &kib);
-	if (f)
-		fclose(f);
-	return kib;
-}
-
 NOINLINE static void work(void)
 {
 	double end = cpu() + 0.005;
