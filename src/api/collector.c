@@ -85,7 +85,9 @@ static void add_record(struct pyro_session *s, const struct pyro_record *record)
 		.labels = record->labels,
 	};
 
-	if (record->kind >= PYRO_KIND_MUTEX && record->lock)
+	if ((record->kind == PYRO_KIND_MUTEX ||
+	     record->kind == PYRO_KIND_BLOCK) &&
+	    record->lock)
 		frames[stack.depth++] =
 			(uint64_t)PYRO_FRAME_LOCK << 48 | record->lock;
 	for (size_t i = 0;
@@ -293,7 +295,8 @@ static void arm(struct pyro_session *s)
 	pyro_heap_window_arm(s);
 	if (s->config.pprof_address[0] && s->how != PYRO_START_FORKED &&
 	    !pyro_process.descendant)
-		pyro_listener_start(s->config.pprof_address);
+		pyro_listener_start(s->config.pprof_address,
+				    s->config.pprof_token);
 	s->next_scan_ns = 0;
 	s->scan_pause_ns = SCAN_AGAIN_NS / 2;
 	scan(s, pyro_clock_ns(CLOCK_MONOTONIC));

@@ -167,6 +167,10 @@ static void set_written(struct pyro_config *config, const struct origin *origin)
 				  &value))
 		snprintf(config->pprof_address, sizeof(config->pprof_address),
 			 "%s", value.text);
+	if (pyro_settings_written(&origin->written, PYRO_SET_PPROF_TOKEN,
+				  &value))
+		snprintf(config->pprof_token, sizeof(config->pprof_token), "%s",
+			 value.text);
 }
 
 static bool is_switched_off(const struct origin *origin)

@@ -38,6 +38,7 @@ struct pyro_config {
 	bool alone;                /* executed programs are not followed */
 	char output_dir[PATH_MAX]; /* "": push to url */
 	char pprof_address[256];   /* "": no listener */
+	char pprof_token[1024];    /* "": it wants none; secret */
 	uint32_t format;           /* enum pyro_format; without output_dir */
 	uint32_t send_timeout_ms;
 	uint32_t queue_max; /* profiles */

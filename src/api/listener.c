@@ -407,20 +407,7 @@ static void listener_main(void *arg)
 	pyro_wake(&listener.state);
 }
 
-static void read_token(void)
-{
-	struct pyro_settings written = {.quiet = true};
-	struct pyro_setting_value value;
-
-	listener.token[0] = '\0';
-	pyro_settings_read(&written);
-	if (pyro_settings_written(&written, PYRO_SET_PPROF_TOKEN, &value))
-		snprintf(listener.token, sizeof(listener.token), "%s",
-			 value.text);
-	pyro_settings_free(&written);
-}
-
-static int start(const char *address)
+static int start(const char *address, const char *token)
 {
 	uint32_t stopped = STOPPED;
 	int err, fd;
@@ -428,7 +415,7 @@ static int start(const char *address)
 	if (!atomic_compare_exchange_strong(&listener.state, &stopped,
 					    STARTING))
 		return -EALREADY;
-	read_token();
+	snprintf(listener.token, sizeof(listener.token), "%s", token);
 	listener.pid = pyro_getpid();
 	atomic_store(&listener.stop_asked, false);
 	fd = pyro_httpd_bind(address);
@@ -440,6 +427,21 @@ static int start(const char *address)
 	}
 	if (err)
 		atomic_store(&listener.state, STOPPED);
+	return err;
+}
+
+static int start_with_written_token(const char *address)
+{
+	struct pyro_settings written = {.quiet = true};
+	struct pyro_setting_value value;
+	const char *token = "";
+	int err;
+
+	pyro_settings_read(&written);
+	if (pyro_settings_written(&written, PYRO_SET_PPROF_TOKEN, &value))
+		token = value.text;
+	err = start(address, token);
+	pyro_settings_free(&written);
 	return err;
 }
 
@@ -463,7 +465,7 @@ int pyroscope_listen(const char *address)
 	if (!address || !*address)
 		stop();
 	else
-		err = start(address);
+		err = start_with_written_token(address);
 	/* What happens from now on is counted. */
 	if (!err)
 		pyro_wait(&listener.state, STARTING, WAIT_NS);
@@ -471,9 +473,9 @@ int pyroscope_listen(const char *address)
 	return err;
 }
 
-void pyro_listener_start(const char *address)
+void pyro_listener_start(const char *address, const char *token)
 {
-	int err = start(address);
+	int err = start(address, token);
 
 	if (err == -ENOENT)
 		pyro_log("not listening at %s: that needs libmicrohttpd.so.12 "

@@ -5,8 +5,9 @@
 
 #include "base/buf.h"
 
-/* As pyroscope_listen(), with a log line of what is wrong. Collector. */
-void pyro_listener_start(const char *address);
+/* As pyroscope_listen(), with a log line of what is wrong. Collector: it must not
+ * read the environment, where the token is. */
+void pyro_listener_start(const char *address, const char *token);
 /* In a forked child: the parent listens. */
 void pyro_listener_forked(void);
 

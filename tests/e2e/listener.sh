@@ -54,6 +54,17 @@ end "with a token"
 # By a setting, and where the address is taken.
 unset PYROSCOPE_PPROF_TOKEN
 export PYROSCOPE_PPROF_ADDRESS=:$port PYROSCOPE_PROFILE_TYPES=cpu
+PYROSCOPE_PPROF_TOKEN=another "$pyro" exec -- sleep 30 >out 2>err &
+program=$!
+for _ in $(seq 100); do
+	/usr/bin/python3 -B "$SOURCE_DIR/tests/e2e/listener.py" "$port" \
+		index >index 2>/dev/null && break
+	sleep 0.05
+done
+/usr/bin/python3 -B "$SOURCE_DIR/tests/e2e/listener.py" "$port" another ||
+	failed=1
+kill $program
+wait $program 2>/dev/null
 "$pyro" exec -- sleep 5 >out 2>err &
 program=$!
 for _ in $(seq 100); do
