@@ -19,7 +19,9 @@
 #include "source/heap_sample.h"
 
 #define ALLOCATIONS 1000000
+#ifndef SEEDS
 #define SEEDS 20
+#endif
 #define BLOCKS 65536 /* live at a time */
 #define BOUND 4.0
 
