@@ -1,6 +1,6 @@
 #!/bin/bash
 # SPDX-License-Identifier: Apache-2.0
-# soak.sh [MINUTES] - what is too long for every change: truth and the comparison
+# soak.sh [MINUTES] - what is too long for every change: Debian's packages, truth and the comparison
 # with perf by ten thousands of samples, walks at every instruction of more
 # programs and against gdb's and libunwind's, a storm of all that changes stacks
 # for twice MINUTES (5) and one of the heap's for MINUTES, the heap of programs that
@@ -132,6 +132,7 @@ flat_memory()
 	[ $status = 0 ] && [ $((last - first)) -lt 1024 ]
 }
 
+part bash tests/debian.sh
 part bash tests/e2e/truth.sh
 part bash tests/e2e/perf_compare.sh
 part bash tests/e2e/oracle.sh
