@@ -18,6 +18,7 @@
 static struct {
 	_Atomic int signal; /* 0: none */
 	_Atomic uint64_t unarmed;
+	_Atomic uint64_t read; /* signals that the program reads: bits */
 	_Atomic size_t armed;
 	size_t armed_max;
 } cpu;
@@ -118,10 +119,14 @@ void pyro_cpu_shots(bool on)
 	atomic_store(&pyro_cpu_handler.shots, on);
 }
 
+static uint64_t bit_of(int sig)
+{
+	return sig ? UINT64_C(1) << (sig - 1) : 0;
+}
+
 void pyro_cpu_unblock_signal(void)
 {
-	int sig = atomic_load(&cpu.signal);
-	uint64_t set = sig ? UINT64_C(1) << (sig - 1) : 0;
+	uint64_t set = bit_of(atomic_load(&cpu.signal));
 
 	pyro_syscall4(SYS_rt_sigprocmask, SIG_UNBLOCK, (long)&set, 0, 8);
 }
@@ -153,6 +158,11 @@ static int candidate(int i)
 		       : 0;
 }
 
+static bool is_read(int sig)
+{
+	return atomic_load(&cpu.read) & bit_of(sig);
+}
+
 static bool is_ours(const struct sigaction *action)
 {
 	return (action->sa_flags & SA_SIGINFO) &&
@@ -165,7 +175,8 @@ static int choose_signal(void)
 	for (int i = 0; candidate(i) != 0; i++) {
 		struct sigaction old, ours;
 
-		if (sigaction(candidate(i), NULL, &old) != 0)
+		if (is_read(candidate(i)) ||
+		    sigaction(candidate(i), NULL, &old) != 0)
 			continue;
 		if (!is_ours(&old) &&
 		    ((old.sa_flags & SA_SIGINFO) ||
@@ -342,19 +353,64 @@ bool pyro_cpu_scan(void)
 	return !scan.deferred;
 }
 
+/* Take another signal, for whoever has a timer now. Registry lock held. */
+static void change_signal(void)
+{
+	atomic_store(&cpu.signal, choose_signal());
+	for (size_t i = 0; i < pyro_registry_limit(); i++) {
+		struct pyro_thread *t = pyro_registry_at(i);
+
+		if (!t->armed)
+			continue;
+		pyro_cpu_disarm(t);
+		pyro_cpu_arm(t, atomic_load(&t->tid));
+	}
+}
+
 bool pyro_cpu_check_signal(void)
 {
 	struct sigaction now;
-	int sig = atomic_load(&cpu.signal);
+	int sig = atomic_load(&cpu.signal), other;
 
-	if (sig && (sigaction(sig, NULL, &now) != 0 || is_ours(&now)))
+	if (sig && !is_read(sig) &&
+	    (sigaction(sig, NULL, &now) != 0 || is_ours(&now)))
 		return true;
 	pyro_mutex_lock(&pyro_registry_lock);
-	disarm_all(false);
-	atomic_store(&cpu.signal, choose_signal());
+	change_signal();
+	other = atomic_load(&cpu.signal);
 	pyro_mutex_unlock(&pyro_registry_lock);
-	PYRO_LOG_ONCE("the program took signal %d, which CPU sampling used; "
-		      "going on with signal %d",
-		      sig, atomic_load(&cpu.signal));
-	return atomic_load(&cpu.signal) != 0;
+	/* All signals may have been reset, as daemons do. */
+	if (other != sig)
+		PYRO_LOG_ONCE("the program took signal %d, which CPU sampling "
+			      "used; going on with signal %d",
+			      sig, other);
+	return other != 0;
+}
+
+/* The handler of what is ignored by default interrupts calls, which the program's
+ * own signals to itself would not have done. */
+static void give_back(int sig)
+{
+	struct sigaction now, dfl;
+
+	if (sig != SIGURG || sigaction(sig, NULL, &now) != 0 || !is_ours(&now))
+		return;
+	memset(&dfl, 0, sizeof(dfl));
+	dfl.sa_handler = SIG_DFL;
+	sigaction(sig, &dfl, NULL);
+}
+
+void pyro_cpu_leave_signals(const sigset_t *signals)
+{
+	int sig = atomic_load(&cpu.signal);
+	uint64_t set;
+
+	memcpy(&set, signals, sizeof(set)); /* as the kernel has it */
+	atomic_fetch_or(&cpu.read, set);
+	if (!is_read(sig) || pyro_on_get() == PYRO_ON_NO ||
+	    !pyro_mutex_lock_for(&pyro_registry_lock, 100 * PYRO_NS_PER_MS))
+		return;
+	change_signal();
+	give_back(sig);
+	pyro_mutex_unlock(&pyro_registry_lock);
 }

@@ -10,6 +10,8 @@
 #ifndef PYRO_SOURCE_CPU_H
 #define PYRO_SOURCE_CPU_H
 
+#include <signal.h>
+
 #include "capture/registry.h"
 
 /* Choose a signal and install the handler. rate in Hz; at 0 no thread will be
@@ -48,9 +50,13 @@ void pyro_cpu_unblock_signal(void);
  * may be about to announce itself: look again soon. */
 bool pyro_cpu_scan(void);
 
-/* Has the program taken our signal for itself? Then all timers are disarmed at
- * once and another signal is taken; false when there is none left. */
+/* Has the program taken our signal for itself? Then another one is taken at once;
+ * false when there is none left. */
 bool pyro_cpu_check_signal(void);
+
+/* The program reads these signals from a descriptor: ours, if it is among them, is
+ * another from now on. Any thread. */
+void pyro_cpu_leave_signals(const sigset_t *signals);
 
 /* Threads that the last scan could not arm. */
 uint64_t pyro_cpu_unarmed(void);

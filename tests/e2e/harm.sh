@@ -26,6 +26,10 @@ for how in linked preloaded; do
 	succeeded "handlers taken later, $how" 1
 	sampled "handlers taken later, $how" 40
 
+	run $how "$harm" signalfd 1
+	succeeded "the signal is read from a descriptor, $how"
+	sampled "the signal is read from a descriptor, $how" 70 burn_blocked
+
 	run $how "$harm" reset-signals 1
 	succeeded "all signals reset, $how" -
 	sampled "all signals reset, $how" 40

@@ -20,6 +20,7 @@
 #include <sys/epoll.h>
 #include <sys/mman.h>
 #include <sys/resource.h>
+#include <sys/signalfd.h>
 #include <sys/syscall.h>
 #include <time.h>
 #include <unistd.h>
@@ -280,6 +281,38 @@ static void mode_handlers_after(void)
 	check_mine(SIGPROF, &got_prof);
 }
 
+NOINLINE static void burn_blocked(double for_s)
+{
+	burn(for_s);
+	__asm__ volatile(""); /* no tail call */
+}
+
+/* As PostgreSQL's processes wake each other. */
+static void mode_signalfd(void)
+{
+	struct signalfd_siginfo info;
+	sigset_t set;
+	int fd;
+
+	burn(0.1);
+	sigemptyset(&set);
+	sigaddset(&set, SIGURG);
+	pthread_sigmask(SIG_BLOCK, &set, NULL);
+	fd = signalfd(-1, &set, SFD_NONBLOCK | SFD_CLOEXEC);
+	while (read(fd, &info, sizeof(info)) > 0)
+		; /* was under way */
+	burn_blocked(seconds);
+	if (read(fd, &info, sizeof(info)) > 0)
+		PROBLEM("read a signal that nobody sent");
+	raise(SIGURG);
+	if (read(fd, &info, sizeof(info)) != sizeof(info) ||
+	    info.ssi_signo != SIGURG)
+		PROBLEM("the program's signal did not come");
+	if (read(fd, &info, sizeof(info)) > 0)
+		PROBLEM("it came twice");
+	close(fd);
+}
+
 /* What daemons do. */
 static void mode_reset_signals(void)
 {
@@ -290,12 +323,6 @@ static void mode_reset_signals(void)
 }
 
 /* --- threads --- */
-
-NOINLINE static void burn_blocked(double for_s)
-{
-	burn(for_s);
-	__asm__ volatile(""); /* no tail call */
-}
 
 static void *blocked_thread(void *arg)
 {
@@ -552,6 +579,7 @@ static const struct {
 	{"eintr", mode_eintr, false},
 	{"handlers-before", mode_handlers_before, true},
 	{"handlers-after", mode_handlers_after, false},
+	{"signalfd", mode_signalfd, false},
 	{"reset-signals", mode_reset_signals, false},
 	{"blocked-threads", mode_blocked_threads, false},
 	{"storm", mode_storm, false},
