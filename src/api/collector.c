@@ -370,14 +370,18 @@ static bool run(struct pyro_session *s)
 {
 	bool last = false, busy = false;
 
+	pyro_mutex_lock(&s->round);
 	if (!atomic_load(&s->armed))
 		arm(s);
 	while (!last) {
+		pyro_mutex_unlock(&s->round);
 		wait_for_work(s, busy);
 		if (atomic_load(&s->pause_asked))
 			return false;
+		pyro_mutex_lock(&s->round);
 		busy = collect(s, &last);
 	}
+	pyro_mutex_unlock(&s->round);
 	pyro_heap_forget();
 	/* Late handlers find no snapshot; who is still in one may use it. */
 	pyro_modules_unpublish(s->modules);

@@ -64,21 +64,30 @@ static bool is_wiped(void)
 	return atomic_load(&pyro_on_page->owned) == 0;
 }
 
-/* The child of a fork: nothing of the library's runs here. Its memory, the
- * collector's tables above all, may be in the middle of a change: it is left
- * alone for ever. System calls only. */
+/* What the forking thread holds, from before until after. */
+static _Thread_local bool fork_has_round, fork_has_loader;
+
+/* The child of a fork: nothing of the library's runs here. Its memory may be in the
+ * middle of a change: it is left alone for ever, but for the tables, if the
+ * collector was not at work. To build them takes the time of some ten thousand
+ * samples, in each of a server's processes. System calls only. */
 static void become_child(void)
 {
 	struct pyro_session *s = &pyro_session;
 	struct pyro_thread *self;
 
 	pyro_mutex_reset(&s->lock);
+	pyro_mutex_reset(&s->round);
 	pyro_mutex_reset(&pyro_registry_lock);
 	pyro_mutex_reset(&pyro_loader_lock);
 	pyro_log_forked();
 	pyro_library_threads_reset();
 	pyro_process.pid = pyro_getpid();
 	pyro_process.descendant = true;
+	if (s->modules)
+		s->inherited = s->modules;
+	if (!fork_has_round)
+		s->inherited = NULL;
 	s->modules = NULL;
 	s->lines = NULL;
 	s->names = NULL;
@@ -110,25 +119,30 @@ static void become_child(void)
 }
 
 /* The child must not inherit the loader's locks from a collector that reads
- * the list of objects: that takes microseconds. */
-static _Thread_local bool fork_has_loader;
-
+ * the list of objects: that takes microseconds. A round takes longer than fork may
+ * wait. */
 static void before_fork(void)
 {
-	fork_has_loader = is_running() &&
-			  pyro_mutex_lock_for(&pyro_loader_lock, FORK_WAIT_NS);
+	if (!is_running())
+		return;
+	fork_has_round = pyro_mutex_lock_for(&pyro_session.round, 0);
+	fork_has_loader = pyro_mutex_lock_for(&pyro_loader_lock, FORK_WAIT_NS);
 }
 
 static void after_fork_parent(void)
 {
 	if (fork_has_loader)
 		pyro_mutex_unlock(&pyro_loader_lock);
+	if (fork_has_round)
+		pyro_mutex_unlock(&pyro_session.round);
+	fork_has_loader = fork_has_round = false;
 }
 
 static void after_fork_child(void)
 {
 	if (is_running() && is_wiped())
 		become_child();
+	fork_has_loader = fork_has_round = false;
 }
 
 void pyro_lifecycle_enter(void)
@@ -303,6 +317,15 @@ static void end_at_exit(struct pyro_session *s)
 		pyro_uploader_halt(s->uploader, HALT_MS);
 }
 
+/* Would its profile be sent, if there were a collector? See pyro_session_end(). */
+static bool is_worth_reviving(const struct pyro_session *s)
+{
+	bool sends = pyro_process.preloaded && !s->config.output_dir[0];
+
+	return pyro_process_cpu_ns() >=
+	       (sends ? PYRO_UPLOAD_CPU_NS : PYRO_LAZY_CPU_NS);
+}
+
 static void at_exit(void)
 {
 	struct pyro_session *s = &pyro_session;
@@ -312,7 +335,7 @@ static void at_exit(void)
 	    atomic_exchange(&exiting, true))
 		return;
 	if (pyro_on_get() == PYRO_ON_CHILD && !s->modules) {
-		if (pyro_process_cpu_ns() < PYRO_LAZY_CPU_NS)
+		if (!is_worth_reviving(s))
 			return;
 		pyro_lifecycle_revive();
 	}

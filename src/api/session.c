@@ -31,7 +31,10 @@
 /* pyro record: longest wait for the tables before main. */
 #define ARMED_WAIT_NS (2 * PYRO_NS_PER_SEC)
 
-struct pyro_session pyro_session = {.lock = PYRO_MUTEX_INIT(PYRO_RANK_SESSION)};
+struct pyro_session pyro_session = {
+	.lock = PYRO_MUTEX_INIT(PYRO_RANK_SESSION),
+	.round = PYRO_MUTEX_INIT(PYRO_RANK_ROUND),
+};
 struct pyro_process pyro_process;
 
 /* A power of two that holds some tenths of a second of samples from every
@@ -101,10 +104,11 @@ int pyro_session_run(enum pyro_start_how how)
 {
 	struct pyro_session *s = &pyro_session;
 	bool forked = how == PYRO_START_FORKED;
+	struct pyro_modules *inherited = forked ? s->inherited : NULL;
 
 	s->how = how;
 	s->began_ns = pyro_clock_ns(CLOCK_MONOTONIC);
-	s->modules = pyro_modules_new(DEBUG_ROOT);
+	s->modules = inherited ? inherited : pyro_modules_new(DEBUG_ROOT);
 	if (!s->modules)
 		return -ENOMEM;
 	s->names = pyro_names_new(s->config.demangle);
@@ -123,7 +127,7 @@ int pyro_session_run(enum pyro_start_how how)
 	s->sequence = 0;
 	s->marked = false;
 	s->batched = 0;
-	s->stale = false;
+	s->stale = inherited != NULL;
 	s->quiet = true;
 	s->window = (struct pyro_window){0};
 	s->heap_lost = (struct pyro_weight){0};
@@ -146,8 +150,10 @@ int pyro_session_run(enum pyro_start_how how)
 	if (!forked)
 		pyro_on_set(PYRO_ON_STARTING);
 	err = pyro_thread_start("pyro-collect", pyro_collector_main, s);
-	if (!err)
+	if (!err) {
+		s->inherited = NULL;
 		return 0;
+	}
 	if (!forked)
 		pyro_on_set(PYRO_ON_NO);
 	atomic_store(&s->state, PYRO_SESSION_IDLE);
@@ -155,7 +161,8 @@ int pyro_session_run(enum pyro_start_how how)
 		pyro_uploader_free(s->uploader, 0);
 free_modules:
 	free_naming(s);
-	pyro_modules_free(s->modules);
+	if (!inherited) /* else handlers use them */
+		pyro_modules_free(s->modules);
 	s->modules = NULL;
 	return err;
 }

@@ -82,6 +82,13 @@ struct pyro_session {
 	uint32_t end_failed_ms;
 	int end_result;
 
+	/* Held by the collector but while it waits: who has it finds the tables
+	 * whole. */
+	struct pyro_mutex round;
+	/* A forked child's, until it has a collector: its parent's tables, or
+	 * NULL if they may be in the middle of a change. */
+	struct pyro_modules *inherited;
+
 	/* Collector only. */
 	struct pyro_modules *modules;
 	struct pyro_lines *lines; /* NULL: not wanted */

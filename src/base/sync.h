@@ -13,6 +13,7 @@
 
 enum pyro_rank {
 	PYRO_RANK_SESSION,  /* start, stop, flush */
+	PYRO_RANK_ROUND,    /* the collector works: fork tries it */
 	PYRO_RANK_TAPS,     /* profiles that somebody asked for */
 	PYRO_RANK_REGISTRY, /* threads that are sampled */
 	PYRO_RANK_QUEUE,    /* uploads */
