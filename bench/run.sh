@@ -31,3 +31,6 @@ echo "## The heap"
 echo
 echo "## Waits"
 /usr/bin/python3 -B "$here/waits.py"
+echo
+echo "## Labels and spans"
+"$here/labels.sh"

@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/xorshift.h"
 #include "capture/labels.h"
 
 /* "key=value," of each. */
@@ -55,6 +56,39 @@ static void test_same_set(void **state)
 		    pyro_labels_with(0, "a", "bc"));
 	for (int i = 0; i < PYRO_LABELS_REFUSALS; i++)
 		assert_int_equal(refused(i), 0);
+}
+
+/* What was asked for before is no answer if the texts have changed meanwhile, or
+ * what the label is to be added to. */
+static void test_same_places(void **state)
+{
+	static const char *const values[] = {"", "1", "2", "3", "other"};
+	char key[3][2], value[2][8], want[64];
+	uint64_t random = 1;
+	uint32_t set[4] = {0};
+	int has[4][3] = {{0}};
+
+	(void)state;
+	for (int i = 0; i < 100000; i++) {
+		uint64_t r = pyro_xorshift(&random);
+		int from = r & 3, to = r >> 2 & 3, place = (r >> 4) % 3;
+		int label = (r >> 8) % 3, to_be = (r >> 12) % 5;
+		char *text = value[r >> 16 & 1];
+		size_t len = 0;
+
+		snprintf(key[place], sizeof(key[0]), "%c", 'a' + label);
+		snprintf(text, sizeof(value[0]), "%s", values[to_be]);
+		set[to] = pyro_labels_with(set[from], key[place], text);
+		memmove(has[to], has[from], sizeof(has[0]));
+		has[to][label] = to_be;
+		want[0] = '\0';
+		for (int j = 0; j < 3; j++)
+			if (has[to][j])
+				len += (size_t)snprintf(
+					want + len, sizeof(want) - len,
+					"%c=%s,", 'a' + j, values[has[to][j]]);
+		assert_string_equal(text_of(set[to]), want);
+	}
 }
 
 static void test_not_valid(void **state)
@@ -195,6 +229,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_same_set),
+		cmocka_unit_test(test_same_places),
 		cmocka_unit_test(test_not_valid),
 		cmocka_unit_test(test_too_many_in_a_set),
 		cmocka_unit_test(test_fewer_in_a_set),

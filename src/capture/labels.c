@@ -14,6 +14,7 @@
 
 #define SLOTS (2 * PYRO_LABEL_SETS_MAX)
 #define TEXT_MAX ((uint32_t)1 << 20)
+#define PLACE_BITS 3
 
 struct set {
 	uint32_t before;     /* the set without this label */
@@ -179,6 +180,62 @@ static int put(struct pyro_label_pair *pair, size_t count, const char *key,
 	return (int)(count - had + has);
 }
 
+/* What the thread has asked for last: the set and the most labels that it then had,
+ * the answer, and the set in the answer's chain that has the label itself. It is
+ * kept, with one other, by where the label's texts lie, which a place in a program
+ * seldom changes; whether it is the answer, they tell themselves. */
+struct asked {
+	uint16_t base, max, answer, label;
+};
+
+static _Thread_local struct asked last_asked[1 << PLACE_BITS][2];
+
+_Static_assert(PYRO_LABEL_SETS_MAX <= UINT16_MAX, "the number of a set");
+
+static struct asked *asked(uint32_t base, const char *key, const char *value)
+{
+	uint64_t place =
+		(uint64_t)(uintptr_t)key + (uintptr_t)value * 3 + base * 5;
+
+	/* Twice, for texts that are equally far from each other. */
+	place *= UINT64_C(0x9e3779b97f4a7c15);
+	place = (place ^ place >> 32) * UINT64_C(0x9e3779b97f4a7c15);
+	return last_asked[place >> (64 - PLACE_BITS)];
+}
+
+static bool same(const char *a, const char *b)
+{
+	while (*a && *a == *b)
+		a++, b++;
+	return *a == *b;
+}
+
+static bool is_known(const struct asked *known, uint32_t base, const char *key,
+		     const char *value)
+{
+	const struct sets *s = atomic_load_explicit(&all, memory_order_acquire);
+	const struct set *set;
+
+	if (!known->answer || known->base != base ||
+	    known->max != pyro_labels_max() || !key || !value)
+		return false;
+	set = &s->set[known->label];
+	return same(s->text + set->key, key) &&
+	       same(s->text + set->value, value);
+}
+
+static void keep(struct asked *known, uint32_t base, uint32_t answer,
+		 const struct sets *s, const char *key)
+{
+	uint32_t label = answer;
+
+	while (strcmp(s->text + s->set[label].key, key) != 0)
+		label = s->set[label].before;
+	known[1] = known[0];
+	known[0] = (struct asked){(uint16_t)base, (uint16_t)pyro_labels_max(),
+				  (uint16_t)answer, (uint16_t)label};
+}
+
 static uint32_t refuse(enum pyro_labels_refusal why, uint32_t base)
 {
 	atomic_fetch_add_explicit(&pyro_labels_refused[why], 1,
@@ -186,7 +243,8 @@ static uint32_t refuse(enum pyro_labels_refusal why, uint32_t base)
 	return base;
 }
 
-uint32_t pyro_labels_with(uint32_t base, const char *key, const char *value)
+static uint32_t look_up(uint32_t base, const char *key, const char *value,
+			struct asked *known)
 {
 	struct pyro_label_pair pair[PYRO_LABELS_MAX + 1];
 	struct sets *s = sets();
@@ -206,5 +264,19 @@ uint32_t pyro_labels_with(uint32_t base, const char *key, const char *value)
 		if (!set)
 			return refuse(PYRO_LABELS_FULL, base);
 	}
+	/* Not of a base that is none: it may become one. */
+	if (*value && base <= atomic_load(&s->count))
+		keep(known, base, set, s, key);
 	return set;
+}
+
+uint32_t pyro_labels_with(uint32_t base, const char *key, const char *value)
+{
+	struct asked *known = asked(base, key, value);
+
+	if (is_known(&known[0], base, key, value))
+		return known[0].answer;
+	if (is_known(&known[1], base, key, value))
+		return known[1].answer;
+	return look_up(base, key, value, known);
 }
