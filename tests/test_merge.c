@@ -76,9 +76,11 @@ static void test_other_types(void **state)
 	struct pyro_profile *a = rnd_profile(1, 2, 10, true);
 	struct pyro_profile *b = rnd_profile(1, 3, 10, true);
 	struct pyro_profile *copy = merged(a, NULL);
+	struct pyro_profile *out;
 
 	(void)state;
-	assert_int_equal(pyro_profile_merge(a, b), -EINVAL);
+	assert_int_equal(pyro_profile_diff(a, b, &out), -EINVAL);
+	assert_null(out);
 	a->type[1].unit = a->type[1].type;
 	assert_int_equal(pyro_profile_merge(a, copy), -EINVAL);
 	assert_int_equal(a->samples_count, copy->samples_count);
@@ -89,6 +91,48 @@ static void test_other_types(void **state)
 	pyro_profile_free(a);
 	pyro_profile_free(b);
 	pyro_profile_free(copy);
+}
+
+/* With so many types of eight, from first on. */
+static struct pyro_profile *some_types(uint64_t seed, size_t first,
+				       size_t types)
+{
+	struct pyro_profile *p = rnd_profile(seed, 8, 50, true);
+
+	memmove(p->type, p->type + first, types * sizeof(*p->type));
+	p->type_count = types;
+	return p;
+}
+
+/* What one of two has not, it has nothing of, whichever comes first. */
+static void test_some_types(void **state)
+{
+	(void)state;
+	for (uint64_t seed = 0; seed < 20; seed++) {
+		struct pyro_profile *all = some_types(seed, 0, 8);
+		struct pyro_profile *some = some_types(seed + 1, 5, 2);
+		struct pyro_profile *a = merged(all, some);
+		struct pyro_profile *b = merged(some, all);
+
+		assert_int_equal(a->type_count, 8);
+		assert_int_equal(b->type_count, 8);
+		for (size_t i = 0; i < 8; i++) {
+			uint64_t sum = (uint64_t)total(all, i);
+			size_t in_b = i < 5 ? i + 2 : i < 7 ? i - 5 : i;
+
+			if (i == 5 || i == 6)
+				sum += (uint64_t)total(some, i - 5);
+			assert_int_equal(total(a, i), (int64_t)sum);
+			assert_int_equal(total(b, in_b), (int64_t)sum);
+			assert_string_equal(
+				pyro_profile_text(a, a->type[i].type),
+				pyro_profile_text(b, b->type[in_b].type));
+		}
+		pyro_profile_free(all);
+		pyro_profile_free(some);
+		pyro_profile_free(a);
+		pyro_profile_free(b);
+	}
 }
 
 static void test_scaled(void **state)
@@ -507,6 +551,7 @@ int main(void)
 		cmocka_unit_test(test_sums),
 		cmocka_unit_test(test_twice_doubles),
 		cmocka_unit_test(test_other_types),
+		cmocka_unit_test(test_some_types),
 		cmocka_unit_test(test_scaled),
 		cmocka_unit_test(test_scaled_leaves_out_zeros),
 		cmocka_unit_test(test_diff),

@@ -13,6 +13,7 @@ struct copy {
 	struct pyro_profile *to;
 	const struct pyro_profile *from;
 	const int64_t *factor; /* of each type's values; NULL: all 1 */
+	size_t column[PYRO_PROFILE_TYPES_MAX]; /* of each type in to */
 	bool unlabelled;
 	/* From from's number to to's; one allocation. */
 	uint32_t *string, *mapping, *function, *location;
@@ -37,6 +38,8 @@ static int copy_begin(struct copy *copy, struct pyro_profile *to,
 	}
 
 	*copy = (struct copy){.to = to, .from = from};
+	for (size_t i = 0; i < PYRO_PROFILE_TYPES_MAX; i++)
+		copy->column[i] = i;
 	copy->map_bytes = sizeof(uint32_t) *
 			  (from->strings.count + from->mappings_count +
 			   from->functions_count + from->locations_count);
@@ -130,17 +133,22 @@ static uint32_t copy_location(struct copy *copy, uint32_t from)
 	return *done;
 }
 
-/* The sample's values by their factors. Returns false if nothing is left. */
+/* The sample's values by their factors, in to's order. Returns false if factors
+ * leave nothing. */
 static bool scale(const struct copy *copy, const struct pyro_sample *sample,
-		  int64_t *values)
+		  int64_t values[PYRO_PROFILE_TYPES_MAX])
 {
-	bool any = false;
+	bool any = !copy->factor;
 
+	memset(values, 0, PYRO_PROFILE_TYPES_MAX * sizeof(*values));
 	/* Unsigned, because values that were read from a file may overflow. */
 	for (size_t i = 0; i < copy->from->type_count; i++) {
-		values[i] = (int64_t)((uint64_t)sample->value[i] *
-				      (uint64_t)copy->factor[i]);
-		any |= values[i] != 0;
+		uint64_t factor = copy->factor ? (uint64_t)copy->factor[i] : 1;
+		int64_t *to = &values[copy->column[i]];
+
+		*to = (int64_t)((uint64_t)*to +
+				(uint64_t)sample->value[i] * factor);
+		any |= *to != 0;
 	}
 	return any;
 }
@@ -149,9 +157,9 @@ static void copy_sample(struct copy *copy, const struct pyro_sample *sample)
 {
 	const struct pyro_profile *from = copy->from;
 	size_t label_count = copy->unlabelled ? 0 : sample->label_count;
-	int64_t scaled[PYRO_PROFILE_TYPES_MAX];
+	int64_t values[PYRO_PROFILE_TYPES_MAX];
 
-	if (copy->factor && !scale(copy, sample, scaled))
+	if (!scale(copy, sample, values))
 		return;
 	for (size_t i = 0; i < sample->location_count; i++)
 		copy->stack[i] = copy_location(
@@ -165,8 +173,7 @@ static void copy_sample(struct copy *copy, const struct pyro_sample *sample)
 		label->num_unit = copy_string(copy, label->num_unit);
 	}
 	pyro_profile_sample(copy->to, copy->stack, sample->location_count,
-			    copy->labels, label_count,
-			    copy->factor ? scaled : sample->value);
+			    copy->labels, label_count, values);
 }
 
 static void copy_types(struct copy *copy)
@@ -224,16 +231,64 @@ static bool same_text(const struct pyro_profile *a, uint32_t in_a,
 	       0;
 }
 
+static bool is_type(const struct pyro_profile *a, size_t in_a,
+		    const struct pyro_profile *b, size_t in_b)
+{
+	return same_text(a, a->type[in_a].type, b, b->type[in_b].type) &&
+	       same_text(a, a->type[in_a].unit, b, b->type[in_b].unit);
+}
+
 static bool same_types(const struct pyro_profile *a,
 		       const struct pyro_profile *b)
 {
 	if (a->type_count != b->type_count)
 		return false;
 	for (size_t i = 0; i < a->type_count; i++)
-		if (!same_text(a, a->type[i].type, b, b->type[i].type) ||
-		    !same_text(a, a->type[i].unit, b, b->type[i].unit))
+		if (!is_type(a, i, b, i))
 			return false;
 	return true;
+}
+
+/* Where to has the type; its type_count: it has not. */
+static size_t find_type(const struct pyro_profile *to,
+			const struct pyro_profile *from, size_t type)
+{
+	size_t i = 0;
+
+	while (i < to->type_count && !is_type(to, i, from, type))
+		i++;
+	return i;
+}
+
+/* Is one's types all that the other has, or some of it? A type that was paused is
+ * missing for that time. */
+static bool may_merge(const struct pyro_profile *to,
+		      const struct pyro_profile *from)
+{
+	size_t shared = 0;
+
+	for (size_t i = 0; i < from->type_count; i++)
+		shared += find_type(to, from, i) < to->type_count;
+	return shared == from->type_count || shared == to->type_count;
+}
+
+/* What to has not yet, it has nothing of. */
+static void match_types(struct copy *copy)
+{
+	struct pyro_profile *to = copy->to;
+
+	for (size_t i = 0; i < copy->from->type_count; i++) {
+		size_t at = find_type(to, copy->from, i);
+
+		copy->column[i] = at;
+		if (at < to->type_count)
+			continue;
+		to->type[at].type = copy_string(copy, copy->from->type[i].type);
+		to->type[at].unit = copy_string(copy, copy->from->type[i].unit);
+		to->type_count++;
+		for (size_t k = 0; k < to->samples_count; k++)
+			to->samples[k].value[at] = 0;
+	}
 }
 
 /* What is read from files may lie anywhere, so all of this saturates. */
@@ -269,7 +324,7 @@ static int merge(struct pyro_profile *to, const struct pyro_profile *from,
 
 	if (!err)
 		err = pyro_profile_error(to);
-	if (!err && to->type_count && !same_types(to, from))
+	if (!err && to->type_count && !may_merge(to, from))
 		err = -EINVAL;
 	if (err)
 		return err;
@@ -280,6 +335,8 @@ static int merge(struct pyro_profile *to, const struct pyro_profile *from,
 	if (!err) {
 		if (to->type_count == 0)
 			copy_types(&copy);
+		else if (!same_types(to, from))
+			match_types(&copy);
 		span_times(to, from);
 		if (to->period < from->period)
 			to->period = from->period;
@@ -335,8 +392,10 @@ int pyro_profile_diff(const struct pyro_profile *base,
 {
 	struct pyro_profile *difference = pyro_profile_new();
 	struct pyro_profile *sum = pyro_profile_new();
-	int err = difference && sum ? subtract(difference, sum, base, profile)
-				    : -ENOMEM;
+	int err = !difference || !sum ? -ENOMEM
+		  : same_types(base, profile)
+			  ? subtract(difference, sum, base, profile)
+			  : -EINVAL;
 
 	pyro_profile_free(sum);
 	if (err) {

@@ -5,10 +5,10 @@
 
 #include "profile/profile.h"
 
-/* Add all of from into to. Their sample types must be equal (-EINVAL), unless
- * to is still empty and takes from's. time_ns becomes the earlier start, and
- * duration_ns spans both. Locations of equal mapping (build ID, else filename;
- * and its range), address and lines are one. 0 or -errno. */
+/* Add all of from into to. The sample types of one of them must be the other's, or
+ * some of these (-EINVAL): of the rest it has nothing. time_ns becomes the
+ * earlier start, and duration_ns spans both. Locations of equal mapping (build
+ * ID, else filename; and its range), address and lines are one. 0 or -errno. */
 int pyro_profile_merge(struct pyro_profile *to,
 		       const struct pyro_profile *from);
 
