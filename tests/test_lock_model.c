@@ -184,6 +184,11 @@ static struct {
 
 /* By lock. */
 static struct pyro_weight waited[2], handed[2];
+static struct {
+	uint64_t began, ended;
+} every[2 * THREADS];
+static size_t every_count;
+static uint64_t cut_at; /* 0: it was not */
 
 static uint64_t now(void)
 {
@@ -247,6 +252,8 @@ static void take(unsigned i)
 	step();
 	wait_until_free(i);
 	ended = now();
+	every[every_count].began = began;
+	every[every_count++].ended = ended;
 	hand(i, w ? pyro_lock_wait_end(w, ended)
 		  : (struct pyro_weight){1, ended - began});
 	add(&waited[i], 1, ended - began);
@@ -307,6 +314,14 @@ static void die_waiting(void)
 	begin(0, open_since);
 }
 
+/* Who waits then, waits for nothing from then on. Who has ended its wait and not
+ * said so yet, is taken for one who waits. */
+static void cut_all(void)
+{
+	cut_at = now();
+	hand(0, pyro_lock_cut(cut_at));
+}
+
 static bool is_alive(void *arg, pid_t tid)
 {
 	(void)arg;
@@ -349,20 +364,32 @@ static void assert_is_empty(void)
 	assert_int_equal(pyro_lock_waiting[home], 0);
 }
 
+/* How long before it was cut waits have ended, and how long they went on after. */
+static void sides_of_cut(uint64_t *before, uint64_t *after)
+{
+	*before = *after = 0;
+	for (size_t i = 0; i < every_count && cut_at; i++)
+		if (every[i].ended < cut_at)
+			*before += cut_at - every[i].ended;
+		else
+			*after += every[i].ended -
+				  pyro_max(every[i].began, cut_at);
+}
+
 /* Interleavings of what these do. The locks of held, of a bit each, are taken
  * before; the first is a readers' one. */
 static void explore(void (*const run[THREADS])(void), unsigned held,
 		    unsigned readers, unsigned interruptions)
 {
 	unsigned count = 0;
-	uint64_t beyond;
+	uint64_t beyond, early, late;
 
 	for (unsigned i = 0; i < THREADS; i++)
 		threads[i].run = run[i];
 	path_len = 0;
 	bound = interruptions;
 	do {
-		ticks = open_since = lost = 0;
+		ticks = open_since = lost = cut_at = every_count = 0;
 		memset(waited, 0, sizeof(waited));
 		memset(handed, 0, sizeof(handed));
 		lock[0].taken = held & 1;
@@ -370,11 +397,13 @@ static void explore(void (*const run[THREADS])(void), unsigned held,
 		lock[0].readers = readers;
 		run_once();
 		beyond = open_since ? ticks - open_since : 0;
+		sides_of_cut(&early, &late);
 		for (unsigned i = 0; i < 2; i++) {
 			assert_in_range(handed[i].count, waited[i].count,
 					waited[i].count + lost);
-			assert_in_range(handed[i].value, waited[i].value,
-					waited[i].value + beyond);
+			assert_in_range(handed[i].value + late, waited[i].value,
+					waited[i].value + beyond + early +
+						late);
 		}
 		pyro_lock_reclaim(is_alive, NULL);
 		assert_is_empty();
@@ -397,6 +426,7 @@ TEST(test_again_and_again, 0, 0, 2, use_twice, use_twice, use_first)
 TEST(test_no_room, 1, 0, 1, drop_first, use_first, use_first, use_first)
 TEST(test_same_slots, 3, 0, 2, drop_first, drop_second, use_first, use_second)
 TEST(test_readers, 0, 2, 3, drop_first, drop_first, use_first)
+TEST(test_cut, 1, 0, 3, drop_first, use_first, cut_all)
 TEST(test_give_up, 3, 0, 2, drop_first, drop_second, give_up_first, use_second)
 TEST(test_die, 1, 0, 2, drop_first, die_waiting, reclaim_twice, use_first)
 TEST(test_other_wait, 1, 0, 4, drop_first, give_up_first)
@@ -421,6 +451,7 @@ int main(void)
 		cmocka_unit_test(test_no_room),
 		cmocka_unit_test(test_same_slots),
 		cmocka_unit_test(test_readers),
+		cmocka_unit_test(test_cut),
 		cmocka_unit_test(test_give_up),
 		cmocka_unit_test(test_die),
 		cmocka_unit_test(test_other_wait),

@@ -62,6 +62,24 @@ static void test_charge_after_the_end(void **state)
 	assert_weight(pyro_lock_wait_end(w, 125), 0, 0);
 }
 
+/* What is waited after it is nobody's. */
+static void test_cut(void **state)
+{
+	(void)state;
+	struct pyro_lock_waiter *w = begin(&some_lock, 100);
+
+	assert_weight(pyro_lock_cut(140), 1, 40);
+	assert_weight(pyro_lock_cut(145), 0, 0);
+	assert_true(pyro_lock_is_awaited(&some_lock));
+	assert_weight(pyro_lock_charge(&some_lock, 150), 0, 0);
+	assert_weight(pyro_lock_wait_end(w, 170), 0, 0);
+	w = begin(&some_lock, 200);
+	assert_weight(pyro_lock_charge(&some_lock, 230), 1, 30);
+	assert_weight(pyro_lock_cut(250), 0, 20);
+	assert_weight(pyro_lock_wait_end(w, 270), 0, 0);
+	assert_false(pyro_lock_is_awaited(&some_lock));
+}
+
 /* By longjmp(), or in a signal handler that waits itself. */
 static void test_one_wait_a_thread(void **state)
 {
@@ -232,6 +250,7 @@ int main(void)
 		cmocka_unit_test(test_nobody_is_charged),
 		cmocka_unit_test(test_several_are_charged),
 		cmocka_unit_test(test_charge_after_the_end),
+		cmocka_unit_test(test_cut),
 		cmocka_unit_test(test_one_wait_a_thread),
 		cmocka_unit_test(test_dead_threads),
 		cmocka_unit_test(test_fork),

@@ -51,7 +51,7 @@ static void sweep(void)
 static void begin(uint64_t rate, bool mutex)
 {
 	memset(seen, 0, sizeof(seen));
-	pyro_wait_stop();
+	pyro_wait_start(0, 0, false);
 	pyro_wait_start(rate, 1u << PYRO_WAIT_IO, mutex);
 	pyro_wait_adapt(1);
 }
@@ -178,7 +178,7 @@ static void test_nothing_is_nothing(void **state)
 	pyro_on_set(PYRO_ON_NO);
 	assert_false(pyro_wait_wants(PYRO_WAIT_IO));
 	pyro_on_set(PYRO_ON_YES);
-	pyro_wait_stop();
+	pyro_wait_start(0, 0, false);
 	assert_false(pyro_wait_wants(PYRO_WAIT_IO));
 	blocked(5 * RATE);
 	sweep();

@@ -403,6 +403,37 @@ PYROSCOPE_API int pyroscope_stop(uint32_t timeout_ms);
  * Threads: any. Signal handlers: no. */
 PYROSCOPE_API int pyroscope_flush(uint32_t timeout_ms);
 
+/* Profile some types no longer, for the time being, and then again: around work that
+ * is not of interest, or where each nanosecond counts.
+ *
+ * types is a list of the words of pyroscope_config.profile_types; those that
+ * are not profiled at all are left out, and NULL and "" are all that are. For the
+ * whole process, until they are resumed, profiling is stopped, or the process ends;
+ * forked children begin as their parent is then. What is paused twice is
+ * resumed once.
+ *
+ * When the call returns it is done: the profiles that have these types end there and
+ * are sent, and others begin, so that each has a type for all of its time, or not at
+ * all. What is paused costs what it costs before pyroscope_load(). Some milliseconds:
+ * each call makes profiles that are sent, so it is not for each request.
+ *
+ * Of CPU time, what is used while it is paused is in no profile, nor is it
+ * "[unsampled]". A wait for a lock is in the mutex profile until the pause, or if
+ * it begins after it; in the block profile is none into which a pause falls. Of the heap, what is freed while it is paused is not in use after
+ * it; what is allocated then is not known, nor is a block that realloc() moves
+ * or grows then: the profile's comment says for how long. The heap is sampled until all
+ * four of its types are paused.
+ *
+ * Returns 0, also where that is so already, or
+ *   -EINVAL    a word is none of these: after a log line, and nothing is changed
+ *   -ENOENT    none of them is profiled, as while profiling is not on: it is
+ *              not kept for a start
+ *   -ETIMEDOUT the library's thread has not come to it within a second, but will.
+ *
+ * Threads: any. Signal handlers: no. */
+PYROSCOPE_API int pyroscope_pause(const char *types);
+PYROSCOPE_API int pyroscope_resume(const char *types);
+
 /* Take a profile and write it, for a program that has a page or a command for it.
  *
  * kind is "cpu", "heap", "mutex", "block" or "threads", of which profile_types must
@@ -415,7 +446,7 @@ PYROSCOPE_API int pyroscope_flush(uint32_t timeout_ms);
  *
  * Returns 0, or
  *   -EINVAL  there is no such kind, or seconds is too many
- *   -ENOENT  it is not profiled now
+ *   -ENOENT  it is not profiled now, or paused
  *   -ENOMEM, or what write() has failed with.
  *
  * Threads: any, several at once. Signal handlers: no. */
@@ -893,6 +924,8 @@ static inline void pyroscope_labels_scope_end_(pyroscope_labels *before)
 	PYROSCOPE_OFF_INT_((pyroscope_stop)(timeout_ms))
 #define pyroscope_flush(timeout_ms) \
 	PYROSCOPE_OFF_INT_((pyroscope_flush)(timeout_ms))
+#define pyroscope_pause(types) PYROSCOPE_OFF_INT_((pyroscope_pause)(types))
+#define pyroscope_resume(types) PYROSCOPE_OFF_INT_((pyroscope_resume)(types))
 #define pyroscope_profile_write(kind, seconds, fd) \
 	PYROSCOPE_OFF_INT_((pyroscope_profile_write)(kind, seconds, fd))
 #define pyroscope_listen(address) \

@@ -162,8 +162,8 @@ size_t pyro_collector_sweep(struct pyro_session *s)
 
 	add_batch(s);
 	lost = pyro_slots_lost(PYRO_KIND_CPU);
-	s->window.lost_ns += lost.value;
-	s->window.lost_ticks += lost.count;
+	s->cpu.lost_ns += lost.value;
+	s->cpu.lost_ticks += lost.count;
 	pyro_counts.lost += lost.count;
 	pyro_heap_window_round(s, pyro_clock_ns(CLOCK_MONOTONIC));
 	pyro_wait_window_round(s, pyro_clock_ns(CLOCK_MONOTONIC));
@@ -224,9 +224,9 @@ static void scan(struct pyro_session *s, uint64_t now)
 {
 	if (now < s->next_scan_ns)
 		return;
-	if (s->config.types & (PYRO_TYPE_CPU | PYRO_TYPE_MOMENT))
+	if (s->types & (PYRO_TYPE_CPU | PYRO_TYPE_MOMENT))
 		pyro_cpu_check_signal();
-	if (!(s->config.types & PYRO_TYPE_CPU)) {
+	if (!(s->types & PYRO_TYPE_CPU)) {
 		reclaim();
 		s->next_scan_ns = now + IDLE_NS;
 		return;
@@ -244,23 +244,11 @@ static void scan(struct pyro_session *s, uint64_t now)
 			       took * SCAN_SHARE);
 }
 
-static void window_end(struct pyro_session *s, bool last)
-{
-	struct pyro_window began = s->window;
-
-	if (s->lines)
-		pyro_lines_earn(s->lines, pyro_clock_ns(CLOCK_MONOTONIC) -
-						  began.start_ns);
-	pyro_cpu_window_end(s, last);
-	pyro_heap_window_end(s, &began, last);
-	pyro_wait_window_end(s, &began, last);
-	pyro_threads_window_end(s, &began, last);
-}
-
 static bool asked_for(struct pyro_session *s)
 {
 	return atomic_load(&s->stop_asked) || atomic_load(&s->pause_asked) ||
-	       atomic_load(&s->flush_asked) != atomic_load(&s->flush_done);
+	       atomic_load(&s->flush_asked) != atomic_load(&s->flush_done) ||
+	       atomic_load(&s->types_asked) != atomic_load(&s->types_done);
 }
 
 /* A descendant may be one of a thousand short commands of a script, or sleep all
@@ -304,13 +292,26 @@ static void arm(struct pyro_session *s)
 	pyro_wake(&s->armed);
 }
 
-static void switch_off(void)
+static void switch_off(struct pyro_session *s)
 {
+	pyro_wait_window_switch(s, 0);
 	pyro_on_set(PYRO_ON_NO);
 	pyro_heap_stop();
-	pyro_wait_stop();
 	pyro_cpu_stop();
+	pyro_cpu_window_stop(s);
 	pyro_registry_quiesce();
+}
+
+/* Windows end of which types come or go, unless all have just ended. */
+static void change_types(struct pyro_session *s, uint32_t types, bool over,
+			 uint64_t now)
+{
+	if (!over)
+		pyro_windows_end(s, s->types ^ types, false);
+	pyro_types_enter(s, types);
+	scan(s, now);
+	atomic_store(&s->types_done, types);
+	pyro_wake(&s->types_done);
 }
 
 /* One round; returns whether there were records. *last: none is to follow. */
@@ -320,20 +321,26 @@ static bool collect(struct pyro_session *s, bool *last)
 	bool stop = *last = atomic_load(&s->stop_asked);
 	uint64_t now = pyro_clock_ns(CLOCK_MONOTONIC);
 	bool over = stop || asked != atomic_load(&s->flush_done) ||
-		    now - s->window.start_ns >=
+		    now - s->round_ns >=
 			    s->config.upload_interval_ms * PYRO_NS_PER_MS;
+	uint32_t types = atomic_load(&s->types_asked);
 
 	if (over)
 		pyro_threads_window_take(s, stop);
-	if (stop)
-		switch_off();
-	scan(s, now);
+	if (stop) {
+		switch_off(s);
+	} else {
+		scan(s, now);
+		pyro_types_leave(s, types);
+	}
 	pyro_labels_tell();
 
 	bool busy = refresh(s, now) > 0;
 
 	if (over)
-		window_end(s, stop);
+		pyro_windows_round(s, stop);
+	if (!stop && types != atomic_load(&s->types_done))
+		change_types(s, types, over, now);
 	if (asked != atomic_load(&s->flush_done)) {
 		atomic_store(&s->flush_done, asked);
 		pyro_wake(&s->flush_done);
@@ -343,8 +350,8 @@ static bool collect(struct pyro_session *s, bool *last)
 
 static void wait_for_work(struct pyro_session *s, bool busy)
 {
-	uint64_t end = s->window.start_ns +
-		       s->config.upload_interval_ms * PYRO_NS_PER_MS;
+	uint64_t end =
+		s->round_ns + s->config.upload_interval_ms * PYRO_NS_PER_MS;
 	uint64_t now = pyro_clock_ns(CLOCK_MONOTONIC);
 
 	end = pyro_min(end, s->next_scan_ns);
@@ -398,7 +405,7 @@ static bool run_lazily(struct pyro_session *s)
 		return false;
 	if (atomic_load(&s->armed) || !atomic_load(&s->stop_asked))
 		return run(s);
-	window_end(s, true); /* too short for a sample */
+	pyro_windows_round(s, true); /* too short for a sample */
 	return true;
 }
 

@@ -231,23 +231,30 @@ int pyro_config_load(struct pyro_config *config,
 	return err;
 }
 
-void pyro_config_tell(const struct pyro_config *config)
+/* Words for several come before those for each of them. */
+const char *pyro_config_types(uint32_t types, char to[PYRO_TYPES_TEXT_MAX])
 {
 	const struct pyro_setting_word *word =
 		pyro_setting[PYRO_SET_PROFILE_TYPES].words;
-	uint32_t left = config->types;
-	char types[128] = "";
-	size_t len = 0;
+	size_t len = 0, cap = PYRO_TYPES_TEXT_MAX;
 
-	/* Words for several come before those for each of them. */
-	for (; word->text && len < sizeof(types); word++) {
-		if ((left & word->value) != word->value)
+	*to = '\0';
+	for (; word->text && len < cap; word++) {
+		if ((types & word->value) != word->value)
 			continue;
-		len += (size_t)snprintf(types + len, sizeof(types) - len,
-					"%s%s", len ? "," : "", word->text);
-		left &= ~word->value;
+		len += (size_t)snprintf(to + len, cap - len, "%s%s",
+					len ? "," : "", word->text);
+		types &= ~word->value;
 	}
-	pyro_log_as(PYRO_LOG_INFO, "profiling begins: %s, as %s, to %s", types,
+	return to;
+}
+
+void pyro_config_tell(const struct pyro_config *config)
+{
+	char types[PYRO_TYPES_TEXT_MAX];
+
+	pyro_log_as(PYRO_LOG_INFO, "profiling begins: %s, as %s, to %s",
+		    pyro_config_types(config->types, types),
 		    config->application_name,
 		    config->output_dir[0] ? config->output_dir
 					  : config->address);

@@ -58,6 +58,10 @@ int pyro_config_sending(struct pyro_config *config,
 			const struct pyro_settings *written,
 			const struct pyroscope_config *code);
 
+#define PYRO_TYPES_TEXT_MAX 128
+/* The words for types (PYRO_TYPE_). Returns to. */
+const char *pyro_config_types(uint32_t types, char to[PYRO_TYPES_TEXT_MAX]);
+
 /* Say at level info what is profiled. */
 void pyro_config_tell(const struct pyro_config *config);
 

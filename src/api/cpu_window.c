@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-/* cpu_window.c - a window's clock, and its samples of CPU time as a profile */
+/* cpu_window.c - a window's samples of CPU time as a profile, and its clocks */
 #include "api/session.h"
 #include "api/stats.h"
 #include "base/buf.h"
@@ -7,40 +7,51 @@
 #include "profile/cpu_profile.h"
 #include "source/cpu.h"
 
-/* What reading debug information may add to the program's exit. */
-#define LAST_LINES_NS (500 * PYRO_NS_PER_MS)
-
-static int64_t realtime_ns(struct pyro_session *s)
+/* As far as CPU time is sampled. */
+static struct pyro_clocks read_clocks(const struct pyro_session *s)
 {
-	int64_t now = (int64_t)pyro_clock_ns(CLOCK_REALTIME);
+	struct pyro_clocks now = s->cpu.ended;
 
-	/* The server takes equal times of one series for the same profile. */
-	if (now <= s->last_time_ns && s->last_time_ns - now < 1000000000)
-		now = s->last_time_ns + 1;
-	s->last_time_ns = now;
+	if (!s->cpu.stopped) {
+		now.cpu_ns = pyro_process_cpu_ns();
+		now.library_ns = pyro_max(pyro_library_cpu_ns(),
+					  s->cpu.began.library_ns);
+	}
 	return now;
 }
 
-static void start_clock(struct pyro_session *s)
-{
-	s->window.time_ns = realtime_ns(s);
-	s->window.start_ns = pyro_clock_ns(CLOCK_MONOTONIC);
-}
-
-void pyro_window_since(struct pyro_session *s, uint64_t start_ns)
-{
-	s->window.time_ns -= (int64_t)(s->window.start_ns - start_ns);
-	s->window.start_ns = start_ns;
-}
-
-void pyro_window_begin(struct pyro_session *s, uint64_t cpu_ns,
-		       uint64_t library_ns)
+static void count_from(struct pyro_session *s, struct pyro_clocks now)
 {
 	pyro_stacks_clear(&s->stacks);
-	start_clock(s);
-	s->window.cpu_ns = cpu_ns;
-	s->window.library_ns = library_ns;
-	s->window.lost_ns = s->window.lost_ticks = 0;
+	s->cpu.began = now;
+	s->cpu.lost_ns = s->cpu.lost_ticks = 0;
+}
+
+void pyro_cpu_window_start(struct pyro_session *s, bool forked)
+{
+	s->cpu = (struct pyro_cpu_used){0};
+	/* A forked child's clock began at zero when it did. */
+	count_from(s, forked ? (struct pyro_clocks){0} : read_clocks(s));
+	s->cpu.ended = s->cpu.began;
+	s->cpu.stopped = !(s->types & PYRO_TYPE_CPU);
+}
+
+void pyro_cpu_window_stop(struct pyro_session *s)
+{
+	s->cpu.ended = read_clocks(s);
+	s->cpu.stopped = true;
+}
+
+void pyro_cpu_window_go_on(struct pyro_session *s)
+{
+	struct pyro_clocks ended = s->cpu.ended, now;
+
+	s->cpu.stopped = false;
+	now = read_clocks(s);
+	/* What was not shown yet is of the next window. */
+	s->cpu.began.cpu_ns += now.cpu_ns - ended.cpu_ns;
+	s->cpu.began.library_ns +=
+		pyro_max(now.library_ns, ended.library_ns) - ended.library_ns;
 }
 
 static void comment(struct pyro_session *s, struct pyro_profile *profile,
@@ -53,7 +64,7 @@ static void comment(struct pyro_session *s, struct pyro_profile *profile,
 			"pyroscope: samples=%llu lost=%llu truncated=%llu "
 			"unsampled_ns=%llu threads_unarmed=%llu",
 			(unsigned long long)stacks->records,
-			(unsigned long long)s->window.lost_ticks,
+			(unsigned long long)s->cpu.lost_ticks,
 			(unsigned long long)(stacks->records -
 					     stacks->stops[PYRO_STOP_END]),
 			(unsigned long long)unsampled_ns,
@@ -69,33 +80,6 @@ static void comment(struct pyro_session *s, struct pyro_profile *profile,
 	pyro_buf_free(&text);
 }
 
-static int open_module(void *arg, uint32_t module, struct pyro_elf *elf)
-{
-	return pyro_modules_open(arg, module, elf);
-}
-
-/* As much as the budget allows; the rest keeps its names and is tried again when
- * it is seen again. */
-void pyro_window_lines(struct pyro_session *s, bool last)
-{
-	pyro_lines_resolve(s->lines, open_module, s->modules,
-			   last ? LAST_LINES_NS : UINT64_MAX);
-}
-
-void pyro_window_want_lines(struct pyro_session *s,
-			    const struct pyro_stack_frames *stack,
-			    uint64_t weight)
-{
-	for (size_t i = 0; i < stack->depth; i++) {
-		uint32_t module = PYRO_FRAME_MODULE(stack->frames[i]);
-
-		if (module && module != PYRO_FRAME_LOCK)
-			pyro_lines_want(s->lines, module,
-					PYRO_FRAME_ADDRESS(stack->frames[i]),
-					weight);
-	}
-}
-
 static void want_lines(struct pyro_session *s)
 {
 	for (size_t i = 0; i < s->stacks.set.count; i++)
@@ -103,77 +87,77 @@ static void want_lines(struct pyro_session *s)
 				       s->stacks.values[i].ns);
 }
 
-static bool write_window(struct pyro_session *s,
-			 const struct pyro_cpu_window *window)
+/* What the process used, less what samples explain: signed, because a sample
+ * stands for a whole period of which a part may lie in the window before. */
+static int64_t residual_of(const struct pyro_session *s, struct pyro_clocks now)
 {
-	struct pyro_profile *profile = pyro_cpu_profile(window, s->modules);
+	const struct pyro_cpu_used *used = &s->cpu;
+
+	return used->residual_ns + (int64_t)(now.cpu_ns - used->began.cpu_ns) -
+	       (int64_t)(now.library_ns - used->began.library_ns) -
+	       (int64_t)(s->stacks.total_ns + used->lost_ns);
+}
+
+/* Returns whether it is written. */
+static bool write_profile(struct pyro_session *s, struct pyro_clocks now,
+			  uint64_t unsampled_ns)
+{
+	const struct pyro_window *w = &s->windows[PYRO_OUTPUT_CPU];
+	const struct pyro_cpu_window window = {
+		.stacks = &s->stacks,
+		.period_ns = pyro_cpu_period_ns(),
+		.time_ns = w->time_ns,
+		.duration_ns = w->duration_ns,
+		.lost_ns = s->cpu.lost_ns,
+		.lost_ticks = s->cpu.lost_ticks,
+		.unsampled_ns = unsampled_ns,
+		.library_ns = now.library_ns - s->cpu.began.library_ns,
+		.symbolize = s->config.symbolize,
+		.strip = s->config.strip,
+		.lines = s->lines,
+		.names = s->names,
+	};
+	struct pyro_profile *profile = pyro_cpu_profile(&window, s->modules);
 	bool written = false;
 
 	if (profile) {
-		comment(s, profile, window->unsampled_ns);
+		comment(s, profile, unsampled_ns);
 		written = pyro_output_window(s, PYRO_OUTPUT_CPU, profile);
 		pyro_profile_free(profile);
 	}
 	return written;
 }
 
-/* What the process used, less what samples explain: signed, because a sample
- * stands for a whole period of which a part may lie in the window before. */
 void pyro_cpu_window_end(struct pyro_session *s, bool last)
 {
-	uint64_t cpu = pyro_process_cpu_ns();
-	struct pyro_window *w = &s->window;
-	uint64_t library = pyro_max(pyro_library_cpu_ns(), w->library_ns);
+	struct pyro_cpu_used *used = &s->cpu;
+	struct pyro_clocks now = read_clocks(s);
 	uint64_t period = pyro_cpu_period_ns();
-	int64_t residual = w->residual_ns + (int64_t)(cpu - w->cpu_ns) -
-			   (int64_t)(library - w->library_ns) -
-			   (int64_t)(s->stacks.total_ns + w->lost_ns);
-	bool empty = s->stacks.set.count == 0 && w->lost_ns == 0;
+	int64_t residual = residual_of(s, now);
+	bool empty = s->stacks.set.count == 0 && used->lost_ns == 0;
+	uint64_t ns = s->stacks.total_ns + used->lost_ns, unsampled = 0;
+	uint64_t ticks = s->stacks.total_ticks + used->lost_ticks;
 
+	last |= used->stopped;
 	/* An idle window says nothing: its little goes to the next one. */
-	if (!(s->config.types & PYRO_TYPE_CPU) ||
-	    (empty && !last && cpu - w->cpu_ns < 10 * period)) {
-		start_clock(s);
+	if (empty && !last && now.cpu_ns - used->began.cpu_ns < 10 * period)
 		return;
-	}
-
-	uint64_t unsampled = 0;
-
 	if (residual >= (last ? 1 : (int64_t)period))
 		unsampled = (uint64_t)residual;
-
-	struct pyro_cpu_window window = {
-		.stacks = &s->stacks,
-		.period_ns = period,
-		.time_ns = w->time_ns,
-		.duration_ns =
-			(int64_t)(pyro_clock_ns(CLOCK_MONOTONIC) - w->start_ns),
-		.lost_ns = w->lost_ns,
-		.lost_ticks = w->lost_ticks,
-		.unsampled_ns = unsampled,
-		.library_ns = library - w->library_ns,
-		.symbolize = s->config.symbolize,
-		.strip = s->config.strip,
-		.lines = s->lines,
-		.names = s->names,
-	};
-	uint64_t ns = s->stacks.total_ns + w->lost_ns;
-	uint64_t ticks = s->stacks.total_ticks + w->lost_ticks;
-
 	if (s->lines) {
 		want_lines(s);
 		pyro_window_lines(s, last);
 	}
 
-	bool written = write_window(s, &window);
+	bool written = write_profile(s, now, unsampled);
 
 	if (written)
 		pyro_counts.unsampled_ns += unsampled;
-	w->residual_ns = residual - (int64_t)unsampled;
-	pyro_window_begin(s, cpu, library);
+	used->residual_ns = residual - (int64_t)unsampled;
+	count_from(s, now);
 	if (!written) { /* the next one says what is missing */
-		w->lost_ns = ns;
-		w->lost_ticks = ticks;
-		w->residual_ns += (int64_t)unsampled;
+		used->lost_ns = ns;
+		used->lost_ticks = ticks;
+		used->residual_ns += (int64_t)unsampled;
 	}
 }

@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /* heap_window.c - the collector's heap part: records in, profiles out */
+#include <stdio.h>
+
 #include "api/session.h"
 #include "api/stats.h"
 #include "base/buf.h"
@@ -11,13 +13,30 @@
 
 static bool wanted(const struct pyro_session *s)
 {
-	return s->config.types & PYRO_TYPE_HEAP;
+	return s->types & PYRO_TYPE_HEAP;
 }
 
 void pyro_heap_window_start(struct pyro_session *s)
 {
+	s->heap_paused_ns = s->heap_paused_since_ns = 0;
 	if (wanted(s))
 		pyro_heap_start(s->config.heap_interval);
+	else if (s->config.types & PYRO_TYPE_HEAP)
+		pyro_heap_window_pause(s, true); /* in a forked child */
+}
+
+void pyro_heap_window_pause(struct pyro_session *s, bool paused)
+{
+	uint64_t now = pyro_clock_ns(CLOCK_MONOTONIC);
+
+	if (paused) {
+		pyro_heap_stop();
+		s->heap_paused_since_ns = now;
+	} else {
+		pyro_heap_start(s->config.heap_interval);
+		s->heap_paused_ns += now - s->heap_paused_since_ns;
+		s->heap_paused_since_ns = 0;
+	}
 }
 
 /* What cannot start for want of memory says so in one line, not in two. */
@@ -79,6 +98,18 @@ static const char *mode_name(enum pyro_bind_mode mode)
 	}
 }
 
+static void comment_pause(const struct pyro_session *s,
+			  struct pyro_profile *profile)
+{
+	char text[128];
+
+	snprintf(text, sizeof(text),
+		 "the heap was paused for %.3f s so far: what was allocated "
+		 "then is not here",
+		 (double)s->heap_paused_ns / (double)PYRO_NS_PER_SEC);
+	pyro_profile_comment(profile, text);
+}
+
 static void comment(const struct pyro_session *s, struct pyro_profile *profile)
 {
 	const struct pyro_heap_stacks *h = &s->heap;
@@ -98,6 +129,8 @@ static void comment(const struct pyro_session *s, struct pyro_profile *profile)
 	if (!text.failed)
 		pyro_profile_comment(profile, (const char *)text.data);
 	pyro_buf_free(&text);
+	if (s->heap_paused_ns)
+		comment_pause(s, profile);
 	if (mode == PYRO_BIND_OWN)
 		pyro_profile_comment(profile,
 				     "the program has a malloc() of its own: "
@@ -113,17 +146,16 @@ static void want_lines(struct pyro_session *s)
 					       1);
 }
 
-void pyro_heap_window_end(struct pyro_session *s, const struct pyro_window *w,
-			  bool last)
+void pyro_heap_window_end(struct pyro_session *s, bool last)
 {
-	uint64_t now = pyro_clock_ns(CLOCK_MONOTONIC);
+	const struct pyro_window *w = &s->windows[PYRO_OUTPUT_HEAP];
 	struct pyro_heap_window window = {
 		.stacks = &s->heap,
-		.types = s->config.types & PYRO_TYPE_HEAP,
+		.types = s->types & PYRO_TYPE_HEAP,
 		.interval =
 			pyro_max(pyro_heap_interval(), s->config.heap_interval),
 		.time_ns = w->time_ns,
-		.duration_ns = (int64_t)(now - w->start_ns),
+		.duration_ns = w->duration_ns,
 		.lost = {(double)s->heap_lost.count,
 			 (double)s->heap_lost.value},
 		.symbolize = s->config.symbolize,
@@ -133,9 +165,7 @@ void pyro_heap_window_end(struct pyro_session *s, const struct pyro_window *w,
 	};
 	struct pyro_profile *profile;
 
-	if (!wanted(s))
-		return;
-	look_at_live(s, now);
+	look_at_live(s, pyro_clock_ns(CLOCK_MONOTONIC));
 	if (s->lines) {
 		want_lines(s);
 		pyro_window_lines(s, last);

@@ -245,7 +245,9 @@ static void serve_profile(struct pyro_httpd_request *request,
 	long seconds = seconds_of(
 		request, route->kind == PYRO_OUTPUT_CPU ? SECONDS_DEFAULT : 0);
 
-	if (!pyro_tap_is_profiled(route->kind))
+	if (pyro_tap_is_paused(route->kind))
+		say(request, 409, "paused by the program\n");
+	else if (!pyro_tap_is_profiled(route->kind))
 		say(request, 404,
 		    "not profiled: see PYROSCOPE_PROFILE_TYPES\n");
 	else if (seconds < 0)

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /* metrics.c - the counters as Prometheus reads them (text format 0.0.4) */
 #include "api/listener.h"
+#include "api/session.h"
 #include "base/os.h"
 #include "pyroscope/pyroscope.h"
 
@@ -87,6 +88,26 @@ static void write_seconds(struct pyro_buf *out, const char *name,
 			(unsigned long long)(ns % PYRO_NS_PER_SEC));
 }
 
+static void write_paused(struct pyro_buf *out)
+{
+	static const char paused[] = "paused";
+	const struct pyro_setting_word *word =
+		pyro_setting[PYRO_SET_PROFILE_TYPES].words;
+	uint32_t types = pyro_session.types, left = pyro_session.config.types;
+
+	pyro_buf_printf(out,
+			"# HELP pyroscope_paused Is a type not profiled for "
+			"now?\n# TYPE pyroscope_paused gauge\n");
+	/* Words for several come before those for each of them. */
+	for (; word->text; word++) {
+		if ((left & word->value) != word->value)
+			continue;
+		value_of(out, paused, "type", word->text,
+			 !(types & word->value));
+		left &= ~word->value;
+	}
+}
+
 void pyro_metrics_write(struct pyro_buf *out)
 {
 	struct pyroscope_stats s = PYROSCOPE_STATS_INIT;
@@ -94,6 +115,7 @@ void pyro_metrics_write(struct pyro_buf *out)
 	pyroscope_stats(&s);
 	write_samples(out, &s);
 	write_profiles(out, &s);
+	write_paused(out);
 	write_seconds(out, "unsampled_seconds_total",
 		      "CPU time that no sample explains.", s.unsampled_ns);
 	write_seconds(out, "library_cpu_seconds_total",

@@ -100,6 +100,17 @@ static void free_naming(struct pyro_session *s)
 	s->names = NULL;
 }
 
+/* What was paused is so in forked children, too. Their parent may have been about to
+ * change it. */
+static void set_types(struct pyro_session *s, bool forked)
+{
+	if (!forked)
+		atomic_store(&s->types_asked, s->config.types);
+	atomic_store(&s->types, atomic_load(&s->types_asked));
+	atomic_store(&s->types_done, atomic_load(&s->types));
+	pyro_cpu_pause(!(s->types & PYRO_TYPE_CPU));
+}
+
 int pyro_session_run(enum pyro_start_how how)
 {
 	struct pyro_session *s = &pyro_session;
@@ -129,7 +140,6 @@ int pyro_session_run(enum pyro_start_how how)
 	s->batched = 0;
 	s->stale = inherited != NULL;
 	s->quiet = true;
-	s->window = (struct pyro_window){0};
 	s->heap_lost = (struct pyro_weight){0};
 	atomic_store(&s->shipped, false);
 	atomic_store(&s->flush_asked, 0);
@@ -137,12 +147,10 @@ int pyro_session_run(enum pyro_start_how how)
 	atomic_store(&s->stop_asked, false);
 	atomic_store(&s->armed, 0);
 	atomic_store(&s->ended, 0);
-	/* A forked child's clock began at zero when it did. */
-	pyro_window_begin(s, forked ? 0 : pyro_process_cpu_ns(),
-			  forked ? 0 : pyro_library_cpu_ns());
-	if (forked)
-		pyro_window_since(s,
-				  atomic_load(&pyro_on_page->child_since_ns));
+	set_types(s, forked);
+	pyro_windows_begin(
+		s, forked ? atomic_load(&pyro_on_page->child_since_ns) : 0);
+	pyro_cpu_window_start(s, forked);
 	atomic_store(&s->state, PYRO_SESSION_RUNNING);
 	pyro_heap_window_start(s);
 	pyro_wait_window_start(s);
@@ -261,8 +269,7 @@ int pyroscope_start(const struct pyroscope_config *config)
 	return pyro_session_start(config, PYRO_START_NORMAL);
 }
 
-/* A forked child whose samples wait for a collector. */
-static bool is_uncollected(struct pyro_session *s)
+bool pyro_session_is_uncollected(struct pyro_session *s)
 {
 	return atomic_load(&s->state) == PYRO_SESSION_RUNNING &&
 	       pyro_on_get() == PYRO_ON_CHILD && !s->modules;
@@ -293,7 +300,7 @@ int pyroscope_stop(uint32_t timeout_ms)
 
 	pyro_lifecycle_enter();
 	pyro_mutex_lock(&s->lock);
-	if (is_uncollected(s)) {
+	if (pyro_session_is_uncollected(s)) {
 		pyro_hook_on_child(NULL);
 		pyro_on_set(PYRO_ON_NO);
 		pyro_cpu_stop();
@@ -333,13 +340,13 @@ int pyroscope_flush(uint32_t timeout_ms)
 	int err = 0;
 
 	pyro_lifecycle_enter();
-	if (is_uncollected(s))
+	if (pyro_session_is_uncollected(s))
 		pyro_lifecycle_revive();
 	/* Held so that no stop frees what is waited on. */
 	if (!pyro_mutex_lock_for(&s->lock, wait_ns))
 		return -ETIMEDOUT;
 	if (atomic_load(&s->state) == PYRO_SESSION_RUNNING &&
-	    !is_uncollected(s)) {
+	    !pyro_session_is_uncollected(s)) {
 		uint32_t before = atomic_load(&s->flush_done);
 
 		atomic_fetch_add(&s->flush_asked, 1);

@@ -2,8 +2,10 @@
 /* session.h - what the files of api/ share: one session a process
  *
  *   session.c      start, stop, flush: the state and the public calls
+ *   pause.c        types that are paused and resumed
  *   collector.c    the collector thread: sweep, scan, windows
- *   cpu_window.c   a window's clock and its profile of CPU time
+ *   windows.c      when windows begin and end
+ *   cpu_window.c   a window's profile of CPU time
  *   heap_window.c  a window's profile of the heap
  *   wait_window.c  a window's profiles of waiting
  *   threads_window.c  what all threads do at a window's end
@@ -49,14 +51,38 @@ enum pyro_start_how {
 	PYRO_START_FORKED  /* a forked child, which samples already */
 };
 
+/* What a profile covers. */
 struct pyro_window {
-	int64_t time_ns;   /* CLOCK_REALTIME of the start */
-	uint64_t start_ns; /* CLOCK_MONOTONIC of the start */
-	uint64_t cpu_ns;   /* process and library CPU time then */
-	uint64_t library_ns;
-	int64_t residual_ns; /* carried from earlier windows, signed */
+	int64_t time_ns;     /* CLOCK_REALTIME of the start */
+	uint64_t start_ns;   /* CLOCK_MONOTONIC of the start */
+	int64_t duration_ns; /* when it ends */
+};
+
+/* CPU time of the process, and of the library's threads in it. */
+struct pyro_clocks {
+	uint64_t cpu_ns, library_ns;
+};
+
+/* CPU time of a window beside its samples. */
+struct pyro_cpu_used {
+	struct pyro_clocks began;
+	struct pyro_clocks ended; /* if stopped */
+	bool stopped;             /* it is not sampled */
+	int64_t residual_ns;      /* carried from earlier windows, signed */
 	uint64_t lost_ns, lost_ticks;
 };
+
+/* The profiles. Those of what threads do have one window. */
+enum pyro_output {
+	PYRO_OUTPUT_CPU,
+	PYRO_OUTPUT_HEAP,
+	PYRO_OUTPUT_MUTEX,
+	PYRO_OUTPUT_BLOCK,
+	PYRO_OUTPUT_THREADS,
+	PYRO_OUTPUT_GOROUTINES,
+	PYRO_OUTPUT_CREATION
+};
+#define PYRO_WINDOWS (PYRO_OUTPUT_THREADS + 1)
 
 /* Records taken out of the pool, to be named after the next look at what is
  * loaded. */
@@ -68,6 +94,9 @@ struct pyro_session {
 	enum pyro_start_how how;
 	struct pyro_config config; /* constant while running */
 	uint64_t began_ns; /* names of dropped files; unique a session */
+	/* PYRO_TYPE_: what is to be profiled, config's but what is paused; what
+	 * is; and as which what was asked was done, waited on. */
+	_Atomic uint32_t types_asked, types, types_done;
 
 	/* Requests to the collector, and what it did. Waited on as futexes. */
 	_Atomic uint32_t flush_asked, flush_done;
@@ -93,10 +122,15 @@ struct pyro_session {
 	struct pyro_modules *modules;
 	struct pyro_lines *lines; /* NULL: not wanted */
 	struct pyro_names *names;
+	struct pyro_window windows[PYRO_WINDOWS]; /* by enum pyro_output */
+	uint64_t round_ns; /* CLOCK_MONOTONIC when all began together */
 	struct pyro_stacks stacks;
-	struct pyro_window window;
+	struct pyro_cpu_used cpu;
 	struct pyro_heap_stacks heap;
 	struct pyro_weight heap_lost; /* of this window */
+	/* Until now, and since when (0: it is sampled): of which time blocks in
+	 * use may be missing. */
+	uint64_t heap_paused_ns, heap_paused_since_ns;
 	/* What all threads do: the threads profile. */
 	struct pyro_moment {
 		struct pyro_stacks stacks; /* a tick is a thread */
@@ -150,6 +184,8 @@ extern struct pyro_process pyro_process;
 /* session.c */
 /* Does the program run under a sanitizer, Valgrind or rr? */
 bool pyro_session_is_refused(void);
+/* A forked child whose samples wait for a collector. */
+bool pyro_session_is_uncollected(struct pyro_session *s);
 int pyro_session_start(const struct pyroscope_config *given,
 		       enum pyro_start_how how);
 /* Start the thread of a session whose config is set. Session lock held. */
@@ -168,20 +204,15 @@ void pyro_collector_add(struct pyro_session *s,
 			const struct pyro_record *record);
 size_t pyro_collector_sweep(struct pyro_session *s);
 
-/* cpu_window.c */
-/* Start measuring: the process's and the library's CPU time so far are not part
- * of the window. Before the collector runs, or by it. */
-void pyro_window_begin(struct pyro_session *s, uint64_t cpu_ns,
-		       uint64_t library_ns);
-/* The window began at an earlier time of CLOCK_MONOTONIC. */
-void pyro_window_since(struct pyro_session *s, uint64_t start_ns);
-/* Write the profile of what was measured, unless that is nothing, and begin the
- * next window. */
-void pyro_cpu_window_end(struct pyro_session *s, bool last);
-
-/* Say why labels were refused, each reason once. */
-void pyro_labels_tell(void);
-
+/* windows.c */
+/* All begin now, or at an earlier time of CLOCK_MONOTONIC if that is not 0. Before
+ * the collector runs, or by it. */
+void pyro_windows_begin(struct pyro_session *s, uint64_t start_ns);
+/* Those end that have any of types, and their next ones begin; the profiles have
+ * what is in s->types. */
+void pyro_windows_end(struct pyro_session *s, uint32_t types, bool last);
+/* All end, at the interval. */
+void pyro_windows_round(struct pyro_session *s, bool last);
 /* Its lines are wanted, the more so the greater the weight. */
 void pyro_window_want_lines(struct pyro_session *s,
 			    const struct pyro_stack_frames *stack,
@@ -189,8 +220,29 @@ void pyro_window_want_lines(struct pyro_session *s,
 /* Read debug information for what was asked for with pyro_lines_want(). */
 void pyro_window_lines(struct pyro_session *s, bool last);
 
+/* pause.c. Collector. */
+/* What is not in types stops; its windows are still to be ended. */
+void pyro_types_leave(struct pyro_session *s, uint32_t types);
+/* And what is in them begins: they are s->types. Timers are armed by the next scan. */
+void pyro_types_enter(struct pyro_session *s, uint32_t types);
+
+/* Say why labels were refused, each reason once. */
+void pyro_labels_tell(void);
+
+/* cpu_window.c */
+/* CPU time so far is not part of it, but for a forked child's. */
+void pyro_cpu_window_start(struct pyro_session *s, bool forked);
+/* After timers were disarmed: CPU time from now on is not part of it, until it goes
+ * on. */
+void pyro_cpu_window_stop(struct pyro_session *s);
+void pyro_cpu_window_go_on(struct pyro_session *s);
+/* Write the profile of what was measured, unless that is nothing. */
+void pyro_cpu_window_end(struct pyro_session *s, bool last);
+
 /* heap_window.c: nothing where the heap is not profiled. */
 void pyro_heap_window_start(struct pyro_session *s);
+/* Pause it, or go on. */
+void pyro_heap_window_pause(struct pyro_session *s, bool paused);
 /* When the tables are built. Collector. */
 void pyro_heap_window_arm(struct pyro_session *s);
 void pyro_heap_window_add(struct pyro_session *s,
@@ -198,9 +250,8 @@ void pyro_heap_window_add(struct pyro_session *s,
 			  const struct pyro_heap_sample *sample);
 /* Each time that records were swept. */
 void pyro_heap_window_round(struct pyro_session *s, uint64_t now);
-/* Write the profile of the window that began as w says. */
-void pyro_heap_window_end(struct pyro_session *s, const struct pyro_window *w,
-			  bool last);
+/* Write the profile. */
+void pyro_heap_window_end(struct pyro_session *s, bool last);
 
 /* wait_window.c: nothing where waiting is not profiled. */
 void pyro_wait_window_start(struct pyro_session *s);
@@ -209,9 +260,10 @@ void pyro_wait_window_add(struct pyro_session *s,
 			  const struct pyro_record *record);
 /* Each time that records were swept. */
 void pyro_wait_window_round(struct pyro_session *s, uint64_t now);
-/* Write the profiles of the window that began as w says. */
-void pyro_wait_window_end(struct pyro_session *s, const struct pyro_window *w,
-			  bool last);
+/* Those of types are on from now on, and no others. */
+void pyro_wait_window_switch(struct pyro_session *s, uint32_t types);
+/* Write the profiles that have any of types. */
+void pyro_wait_window_end(struct pyro_session *s, uint32_t types, bool last);
 void pyro_wait_window_free(struct pyro_session *s);
 
 /* threads_window.c: nothing where threads are not profiled. */
@@ -222,9 +274,8 @@ void pyro_threads_window_take(struct pyro_session *s, bool last);
  * thread that was asked has told. */
 void pyro_threads_window_add(struct pyro_session *s,
 			     struct pyro_stack_frames *stack, pid_t tid);
-/* Write what was taken as the profile of the window that began as w says. */
-void pyro_threads_window_end(struct pyro_session *s,
-			     const struct pyro_window *w, bool last);
+/* Write what was taken. */
+void pyro_threads_window_end(struct pyro_session *s, bool last);
 void pyro_threads_window_free(struct pyro_session *s);
 
 /* births_window.c: the same by who has created them. */
@@ -235,15 +286,6 @@ void pyro_births_take(struct pyro_session *s);
 void pyro_births_free(struct pyro_session *s);
 
 /* output.c */
-enum pyro_output {
-	PYRO_OUTPUT_CPU,
-	PYRO_OUTPUT_HEAP,
-	PYRO_OUTPUT_MUTEX,
-	PYRO_OUTPUT_BLOCK,
-	PYRO_OUTPUT_THREADS,
-	PYRO_OUTPUT_GOROUTINES,
-	PYRO_OUTPUT_CREATION
-};
 /* Tell of the records that a profile is made of: how many there are by why their
  * walk ended, and how many were lost. */
 void pyro_output_comment(struct pyro_profile *profile, const char *what,

@@ -38,9 +38,19 @@ static uint32_t types_of(enum pyro_output kind)
 	return 0;
 }
 
+static bool is_running(void)
+{
+	return atomic_load(&pyro_session.state) == PYRO_SESSION_RUNNING;
+}
+
 bool pyro_tap_is_profiled(enum pyro_output kind)
 {
-	return atomic_load(&pyro_session.state) == PYRO_SESSION_RUNNING &&
+	return is_running() && (pyro_session.types & types_of(kind));
+}
+
+bool pyro_tap_is_paused(enum pyro_output kind)
+{
+	return is_running() && !(pyro_session.types & types_of(kind)) &&
 	       (pyro_session.config.types & types_of(kind));
 }
 
@@ -118,7 +128,7 @@ static void count_wanted(void)
 void pyro_tap_open(struct pyro_tap *tap, enum pyro_output kind)
 {
 	if (kind == PYRO_OUTPUT_THREADS &&
-	    !(pyro_session.config.types & PYRO_TYPE_THREADS))
+	    !(pyro_session.types & PYRO_TYPE_THREADS))
 		kind = PYRO_OUTPUT_GOROUTINES;
 	*tap = (struct pyro_tap){
 		.kind = kind,

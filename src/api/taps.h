@@ -15,8 +15,9 @@ struct pyro_tap {
 	struct pyro_tap *next;
 };
 
-/* Is that kind profiled now? */
+/* Is that kind profiled now? And is it not, as the program has paused it? */
 bool pyro_tap_is_profiled(enum pyro_output kind);
+bool pyro_tap_is_paused(enum pyro_output kind);
 
 /* The tap is the caller's memory, and the running window ends before. */
 void pyro_tap_open(struct pyro_tap *tap, enum pyro_output kind);

@@ -30,7 +30,7 @@
 void pyro_threads_window_start(struct pyro_session *s)
 {
 	s->threads.taken = s->threads.any = false;
-	pyro_hook_births(s->config.types & PYRO_TYPE_CREATION);
+	pyro_hook_births(s->types & PYRO_TYPE_CREATION);
 }
 
 void pyro_threads_window_free(struct pyro_session *s)
@@ -213,7 +213,7 @@ void pyro_threads_window_take(struct pyro_session *s, bool last)
 	struct pyro_moment *m = &s->threads;
 
 	/* The program ending is a moment only where there is no better one. */
-	if (!(s->config.types & PYRO_TYPE_MOMENT) || (last && m->any))
+	if (!(s->types & PYRO_TYPE_MOMENT) || (last && m->any))
 		return;
 	pyro_stacks_clear(&m->stacks);
 	m->own = own_module();
@@ -222,23 +222,23 @@ void pyro_threads_window_take(struct pyro_session *s, bool last)
 	if (look_at_all(s) > 0)
 		ask(s, last ? LAST_ANSWER_NS : ANSWER_NS);
 	add_not_reached(m);
-	if (s->config.types & PYRO_TYPE_CREATION)
+	if (s->types & PYRO_TYPE_CREATION)
 		pyro_births_take(s);
 	m->count = 0; /* answers that are late find nobody */
 	m->taken = m->any = true;
 }
 
-static void write_as(struct pyro_session *s, const struct pyro_window *w,
-		     const struct pyro_stacks *stacks, uint64_t not_seen,
-		     const char *type, enum pyro_output output)
+static void write_as(struct pyro_session *s, const struct pyro_stacks *stacks,
+		     uint64_t not_seen, const char *type,
+		     enum pyro_output output)
 {
+	const struct pyro_window *w = &s->windows[PYRO_OUTPUT_THREADS];
 	const struct pyro_threads_moment moment = {
 		.stacks = stacks,
 		.not_seen = not_seen,
 		.type = type,
 		.time_ns = w->time_ns,
-		.duration_ns =
-			(int64_t)(pyro_clock_ns(CLOCK_MONOTONIC) - w->start_ns),
+		.duration_ns = w->duration_ns,
 		.symbolize = s->config.symbolize,
 		.strip = s->config.strip,
 		.lines = s->lines,
@@ -262,11 +262,10 @@ static void want_lines(struct pyro_session *s, const struct pyro_stacks *stacks)
 }
 
 /* What cannot be written is gone: the next window has a moment of its own. */
-void pyro_threads_window_end(struct pyro_session *s,
-			     const struct pyro_window *w, bool last)
+void pyro_threads_window_end(struct pyro_session *s, bool last)
 {
 	const struct pyro_stacks *now = &s->threads.stacks;
-	uint32_t types = s->config.types;
+	uint32_t types = s->types;
 
 	if (!s->threads.taken)
 		return;
@@ -279,10 +278,10 @@ void pyro_threads_window_end(struct pyro_session *s,
 	/* A folder's reader knows them by one name. */
 	if ((types & PYRO_TYPE_THREADS) ||
 	    ((types & PYRO_TYPE_GOROUTINES) && !s->uploader))
-		write_as(s, w, now, 0, "threads", PYRO_OUTPUT_THREADS);
+		write_as(s, now, 0, "threads", PYRO_OUTPUT_THREADS);
 	if ((types & PYRO_TYPE_GOROUTINES) && s->uploader)
-		write_as(s, w, now, 0, "goroutine", PYRO_OUTPUT_GOROUTINES);
+		write_as(s, now, 0, "goroutine", PYRO_OUTPUT_GOROUTINES);
 	if (types & PYRO_TYPE_CREATION)
-		write_as(s, w, &s->births.now, s->births.not_seen, "threads",
+		write_as(s, &s->births.now, s->births.not_seen, "threads",
 			 PYRO_OUTPUT_CREATION);
 }

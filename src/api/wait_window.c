@@ -3,6 +3,7 @@
 #include "api/session.h"
 #include "base/os.h"
 #include "profile/wait_profile.h"
+#include "source/lock_waiters.h"
 #include "source/wait.h"
 
 #define BLOCK_RATE_NS PYRO_NS_PER_MS
@@ -20,12 +21,32 @@ static const struct {
 
 void pyro_wait_window_start(struct pyro_session *s)
 {
-	bool block = s->config.types & PYRO_TYPE_BLOCK;
-
 	for (size_t i = 0; i < PYRO_COUNT_OF(waits); i++)
 		s->waits[i] = (struct pyro_waits){.stacks = s->waits[i].stacks};
-	pyro_wait_start(block ? BLOCK_RATE_NS : 0, s->config.block_classes,
-			s->config.types & PYRO_TYPE_MUTEX);
+	pyro_wait_window_switch(s, s->types);
+}
+
+/* Who waits for a lock now does so on either side of this moment. */
+static struct pyro_weight cut(void)
+{
+	return pyro_lock_cut(pyro_clock_ns(CLOCK_MONOTONIC));
+}
+
+/* Twice, as waits begin and end meanwhile. */
+void pyro_wait_window_switch(struct pyro_session *s, uint32_t types)
+{
+	bool was_mutex = atomic_load(&pyro_wait_state.caused);
+	bool changes = was_mutex != ((types & PYRO_TYPE_MUTEX) != 0);
+	struct pyro_weight left[2] = {{0, 0}, {0, 0}};
+
+	if (changes)
+		left[0] = cut();
+	pyro_wait_start(types & PYRO_TYPE_BLOCK ? BLOCK_RATE_NS : 0,
+			s->config.block_classes, types & PYRO_TYPE_MUTEX);
+	if (changes && was_mutex)
+		left[1] = cut();
+	for (size_t i = 0; i < 2 && was_mutex; i++)
+		pyro_wait_left_over(left[i].count, left[i].value);
 }
 
 void pyro_wait_window_add(struct pyro_session *s,
@@ -62,15 +83,14 @@ static void want_lines(struct pyro_session *s,
 					stacks->values[i].sum[c].value + 1);
 }
 
-static struct pyro_profile *build(struct pyro_session *s, size_t i,
-				  const struct pyro_window *w)
+static struct pyro_profile *build(struct pyro_session *s, size_t i)
 {
+	const struct pyro_window *w = &s->windows[waits[i].output];
 	const struct pyro_wait_window window = {
 		.stacks = &s->waits[i].stacks,
-		.types = s->config.types & waits[i].types,
+		.types = s->types & waits[i].types,
 		.time_ns = w->time_ns,
-		.duration_ns =
-			(int64_t)(pyro_clock_ns(CLOCK_MONOTONIC) - w->start_ns),
+		.duration_ns = w->duration_ns,
 		.not_captured = s->waits[i].not_captured,
 		.left_over = s->waits[i].left_over,
 		.symbolize = s->config.symbolize,
@@ -93,21 +113,20 @@ static bool is_empty(const struct pyro_waits *w)
 }
 
 /* What could not be written, the next one has, too. */
-void pyro_wait_window_end(struct pyro_session *s, const struct pyro_window *w,
-			  bool last)
+void pyro_wait_window_end(struct pyro_session *s, uint32_t types, bool last)
 {
 	for (size_t i = 0; i < PYRO_COUNT_OF(waits); i++) {
 		struct pyro_waits *of = &s->waits[i];
 		struct pyro_profile *profile;
 
-		if (!(s->config.types & waits[i].types) ||
+		if (!(types & s->types & waits[i].types) ||
 		    (is_empty(of) && !last))
 			continue;
 		if (s->lines) {
 			want_lines(s, &of->stacks);
 			pyro_window_lines(s, last);
 		}
-		profile = build(s, i, w);
+		profile = build(s, i);
 		if (profile &&
 		    pyro_output_window(s, waits[i].output, profile)) {
 			pyro_wait_stacks_clear(&of->stacks);

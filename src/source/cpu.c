@@ -21,6 +21,7 @@ static struct {
 	_Atomic uint64_t read; /* signals that the program reads: bits */
 	_Atomic size_t armed;
 	size_t armed_max;
+	_Atomic bool paused; /* written under the registry lock */
 } cpu;
 
 /* The kernel's struct sigevent (asm-generic/siginfo.h): libc's hides the
@@ -89,7 +90,7 @@ int pyro_cpu_arm(struct pyro_thread *thread, pid_t tid)
 
 	atomic_store(&thread->tid, tid);
 	atomic_store(&thread->state, PYRO_THREAD_LIVE);
-	if (period)
+	if (period && !atomic_load(&cpu.paused))
 		err = make_timer(tid, thread, first_expiry(period), period,
 				 &thread->timer);
 	thread->armed = err == 0;
@@ -208,6 +209,7 @@ int pyro_cpu_start(uint32_t rate, bool shots)
 	}
 	atomic_store(&cpu.armed, 0);
 	atomic_store(&cpu.unarmed, 0);
+	atomic_store(&cpu.paused, false);
 	/* The limit counts the timers of all processes of this user. */
 	cpu.armed_max = PYRO_THREADS_MAX;
 	if (getrlimit(RLIMIT_SIGPENDING, &rl) == 0 &&
@@ -239,6 +241,17 @@ void pyro_cpu_stop(void)
 {
 	pyro_mutex_lock(&pyro_registry_lock);
 	disarm_all(true);
+	pyro_mutex_unlock(&pyro_registry_lock);
+}
+
+void pyro_cpu_pause(bool paused)
+{
+	pyro_mutex_lock(&pyro_registry_lock);
+	atomic_store(&cpu.paused, paused);
+	if (paused) {
+		disarm_all(false);
+		atomic_store(&cpu.unarmed, 0);
+	}
 	pyro_mutex_unlock(&pyro_registry_lock);
 }
 

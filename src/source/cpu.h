@@ -20,6 +20,9 @@
 int pyro_cpu_start(uint32_t rate, bool shots);
 /* Disarm every timer; the handler stays (a late signal must find it). */
 void pyro_cpu_stop(void);
+/* While it is paused no thread has a timer: those there are go, and none is armed.
+ * After it the next scan arms all. */
+void pyro_cpu_pause(bool paused);
 uint64_t pyro_cpu_period_ns(void);
 /* In a forked child, where no timer exists. */
 void pyro_cpu_forked(void);

@@ -23,7 +23,8 @@ static void leave(struct pyro_lock_wait wait, uint64_t now, bool waited)
 
 	if (wait.waiter)
 		left = pyro_lock_wait_end(wait.waiter, now);
-	else if (!pyro_wait_wants_caused())
+	if (!pyro_wait_wants_caused() ||
+	    wait.began < atomic_load(&pyro_wait_state.caused_since))
 		return;
 	/* Nobody was charged, and it has not slept: it did not wait. */
 	if (left.count && left.value < PYRO_WAIT_MIN_NS)
@@ -42,7 +43,8 @@ void pyro_lock_end(struct pyro_lock_wait wait, const void *lock, bool waited,
 	now = pyro_timed_now(CLOCK_MONOTONIC);
 	leave(wait, now, waited);
 	if (waited && wait.blocks && pyro_wait_wants(PYRO_WAIT_SYNC) &&
-	    now >= wait.began + PYRO_WAIT_MIN_NS)
+	    now >= wait.began + PYRO_WAIT_MIN_NS &&
+	    pyro_wait_was_on(wait.began))
 		pyro_wait_blocked(PYRO_WAIT_SYNC, now - wait.began, lock,
 				  caller);
 }

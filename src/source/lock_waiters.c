@@ -6,6 +6,9 @@
 
 #define FREE 0
 #define BUSY 1 /* no lock's address */
+/* In the place of a time: what is waited from now on does not count. It lies after
+ * every time, and counts as charged. */
+#define CUT UINT64_MAX
 
 /* In static memory, which costs nothing before it is used. */
 static struct pyro_lock_waiter {
@@ -124,6 +127,30 @@ struct pyro_weight pyro_lock_charge(const void *lock, uint64_t now)
 		if (key == (uintptr_t)lock)
 			charge(w, key, now, &sum);
 	}
+	return sum;
+}
+
+static void cut(struct pyro_lock_waiter *w, uint64_t now,
+		struct pyro_weight *sum)
+{
+	uint64_t since = atomic_load(&w->since);
+
+	while (since != 0 && since != CUT)
+		if (atomic_compare_exchange_strong(&w->since, &since, CUT)) {
+			sum->count += !(since & 1);
+			sum->value += now > since / 2 ? now - since / 2 : 0;
+			return;
+		}
+}
+
+struct pyro_weight pyro_lock_cut(uint64_t now)
+{
+	struct pyro_weight sum = {0, 0};
+
+	if (!atomic_load(&used))
+		return sum;
+	for (uint32_t i = 0; i < PYRO_LOCK_SLOTS; i++)
+		cut(&waiters[i], now, &sum);
 	return sum;
 }
 

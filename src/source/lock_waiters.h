@@ -54,6 +54,9 @@ struct pyro_weight pyro_lock_wait_end(struct pyro_lock_waiter *waiter,
 struct pyro_weight pyro_lock_charge(const void *lock,
 				    uint64_t now) PYRO_SIGNAL_SAFE;
 
+/* Of all who wait now: what nobody was charged with yet. Nobody will be charged for
+ * the rest of these waits, nor is any of it left over. Collector. */
+struct pyro_weight pyro_lock_cut(uint64_t now);
 /* Threads that died while they waited: what nobody was charged with is lost.
  * Collector. */
 void pyro_lock_reclaim(pyro_alive_fn *alive, void *arg);

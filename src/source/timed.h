@@ -42,7 +42,7 @@ static inline void pyro_timed_end(enum pyro_wait_class wait_class,
 	if (__builtin_expect(began == 0, 1))
 		return;
 	now = pyro_timed_now(CLOCK_MONOTONIC);
-	if (now >= began + PYRO_WAIT_MIN_NS)
+	if (now >= began + PYRO_WAIT_MIN_NS && pyro_wait_was_on(began))
 		pyro_wait_blocked(wait_class, now - began, NULL, caller);
 }
 
@@ -66,7 +66,7 @@ static inline void pyro_coarse_end(enum pyro_wait_class wait_class,
 	if (__builtin_expect(began == 0, 1))
 		return;
 	now = pyro_timed_now(CLOCK_MONOTONIC_COARSE);
-	if (__builtin_expect(now > began, 0))
+	if (__builtin_expect(now > began, 0) && pyro_wait_was_on(began))
 		pyro_wait_blocked(wait_class, now - began, NULL, caller);
 }
 

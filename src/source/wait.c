@@ -178,21 +178,21 @@ static void forget(void)
 /* In a forked child it is on, and has summed up. */
 void pyro_wait_start(uint64_t block_rate, uint32_t classes, bool mutex)
 {
-	if (!atomic_load(&pyro_wait_state.rate) &&
-	    !atomic_load(&pyro_wait_state.caused))
+	bool was_block = atomic_load(&pyro_wait_state.rate) != 0;
+	bool was_mutex = atomic_load(&pyro_wait_state.caused);
+	uint64_t now = pyro_clock_ns(CLOCK_MONOTONIC);
+
+	if (!was_block && !was_mutex)
 		forget();
+	if (!was_block)
+		atomic_store(&pyro_wait_state.block_since, now);
+	if (!was_mutex)
+		atomic_store(&pyro_wait_state.caused_since, now);
 	control.base = block_rate;
 	control.adapted_ns = 0;
 	atomic_store(&pyro_wait_state.rate, block_rate);
 	atomic_store(&pyro_wait_state.classes, block_rate ? classes : 0);
 	atomic_store(&pyro_wait_state.caused, mutex);
-}
-
-void pyro_wait_stop(void)
-{
-	atomic_store(&pyro_wait_state.classes, 0);
-	atomic_store(&pyro_wait_state.rate, 0);
-	atomic_store(&pyro_wait_state.caused, false);
 }
 
 void pyro_wait_forked(void)

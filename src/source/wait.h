@@ -25,6 +25,8 @@ struct pyro_wait_state {
 	_Atomic uint32_t classes;
 	_Atomic uint64_t rate; /* nanoseconds; 0: off */
 	_Atomic bool caused;   /* the mutex profile is on */
+	/* Since when the one and the other are on (CLOCK_MONOTONIC). */
+	_Atomic uint64_t block_since, caused_since;
 };
 extern struct pyro_wait_state pyro_wait_state;
 
@@ -52,6 +54,14 @@ static inline bool pyro_wait_wants_caused(void)
 	       pyro_wait_reports();
 }
 
+/* Was the block profile on during all of a wait that has begun then? One into which
+ * a time falls when it was off is not reported. */
+static inline bool pyro_wait_was_on(uint64_t began)
+{
+	return began >= atomic_load_explicit(&pyro_wait_state.block_since,
+					     memory_order_relaxed);
+}
+
 /* The calling thread has waited for ns. caller, the hook's return address, is
  * where its stack begins; lock is what it waited for, or NULL if that can have no
  * name. Not while it holds a lock of ours. */
@@ -68,9 +78,9 @@ void pyro_wait_left_over(uint64_t count, uint64_t ns) PYRO_SIGNAL_SAFE;
 
 /* ---- For the collector. ---- */
 
-/* From now on. block_rate of 0: no block profile. */
+/* From now on; also to turn one of them on or off later. block_rate of 0: no block
+ * profile. */
 void pyro_wait_start(uint64_t block_rate, uint32_t classes, bool mutex);
-void pyro_wait_stop(void);
 /* In a forked child: what the parent has not shown yet is the parent's. Stores
  * only. */
 void pyro_wait_forked(void);

@@ -3,12 +3,16 @@
 
     listener.py PORT            all checks
     listener.py PORT index      prints the index
+    listener.py PORT paused     what it tells of types that are paused, mutex and
+                                block_count; or with resumed, of all
     listener.py PORT TOKEN      only what a token changes
 """
 import concurrent.futures
 import http.client
+import re
 import socket
 import sys
+import time
 
 import pprof
 
@@ -144,12 +148,40 @@ def token(word):
             check("%d for %s" % (status, given), got == status, got)
 
 
+def pauses(are):
+    deadline = time.monotonic() + 20
+    while True:
+        text = fetch("/metrics")[1].decode()
+        now = re.search(r'^pyroscope_paused\{type="mutex"} (\d)$', text, re.M)
+        if now and now[1] == str(int(are)) or time.monotonic() > deadline:
+            break
+        time.sleep(0.05)
+    check("metrics: mutex", now and now[1] == str(int(are)), now)
+    check("metrics: heap", 'pyroscope_paused{type="heap"} 0\n' in text)
+    for name in "mutex", "delta_mutex", "mutex?seconds=1":
+        status, body, _ = fetch("/debug/pprof/" + name)
+        check("%s: paused, or not" % name, (status, b"paused" in body) ==
+              ((409, True) if are else (200, False)), (status, body[:80]))
+    index = fetch("/debug/pprof/")[1]
+    check("index", (b"mutex" in index) != are)
+    # One of two types: its times go on, and its counts do not.
+    block = get("block?seconds=1")
+    check("block: one type", total(block, "delay", "want_lock") > 0 and
+          [name for name, _ in block.sample_types] ==
+          ["contentions", "delay"][are:], block.sample_types)
+    names = [name for name, _ in get("block").sample_types]
+    check("block: both since the start", names == ["contentions", "delay"],
+          names)
+
+
 if len(sys.argv) == 2:
     contents()
     deltas()
     wrong_questions()
     many_at_once()
     texts()
+elif sys.argv[2] in ("paused", "resumed"):
+    pauses(sys.argv[2] == "paused")
 elif sys.argv[2] == "index":
     print(fetch("/debug/pprof/")[1].decode())
 else:

@@ -38,9 +38,15 @@ end()
 
 begin
 /usr/bin/python3 -B "$SOURCE_DIR/tests/e2e/listener.py" "$port" || failed=1
+printf p >&9
+/usr/bin/python3 -B "$SOURCE_DIR/tests/e2e/listener.py" "$port" paused ||
+	failed=1
+printf r >&9
+/usr/bin/python3 -B "$SOURCE_DIR/tests/e2e/listener.py" "$port" resumed ||
+	failed=1
 end "the program"
 is "what its calls gave" \
-	"listen 0 again -114 write 0 kind -22 fork 0 _Fork 0 stop 0 bad -22 port -22" \
+	"listen 0 again -114 write 0 kind -22 p 0 r 0 fork 0 _Fork 0 stop 0 bad -22 port -22" \
 	"$(xargs <out)"
 is "no lines" "" "$(cat err)"
 has "what it wrote itself" "burn" <("$pyro" top written.pb.gz)

@@ -68,6 +68,8 @@ int main(int argc, char **argv)
 	start_by_config((uint32_t)argc);
 	CALL(pyroscope_start(NULL));
 	CALL(pyroscope_flush(1));
+	CALL(pyroscope_pause(argv[0]));
+	CALL(pyroscope_resume("a type"));
 	CALL(pyroscope_profile_write("cpu", 0, argc));
 	CALL(pyroscope_listen(":0"));
 	if (argc > 1)
@@ -102,6 +104,8 @@ int main(int argc, char **argv)
 	error += VALUE(pyroscope_config_set(&config, "sample_rate", "50"));
 	if (VALUE(pyroscope_features()) & 1)
 		printf("%s\n", argv[0]);
+	if (VALUE(pyroscope_resume("cpu")) > 0)
+		printf("%s\n", argv[2]);
 	printf("%d\n", error);
 #endif
 	(void)argv;

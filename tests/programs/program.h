@@ -10,7 +10,7 @@
 #include <stdio.h>
 #include <time.h>
 
-#define NOINLINE __attribute__((noinline))
+#define NOINLINE __attribute__((noinline, noclone))
 
 /* Of the program's own checks. */
 __attribute__((unused)) static _Atomic long problems;

@@ -4,7 +4,8 @@
  * Has 512 blocks of 16 KiB from keep_memory(), burns in burn(), holds a lock in
  * hold_lock() that another thread wants in want_lock(). Prints what
  * pyroscope_listen() gives: for ADDRESS, again, and then what
- * pyroscope_profile_write() does for a second of CPU time into FILE. In the end it
+ * pyroscope_profile_write() does for a second of CPU time into FILE. Reads p, and pauses
+ * some types, or r, and resumes them. In the end it
  * does the same in a forked child, whose descriptors are its own by then. */
 #include <errno.h>
 #include <fcntl.h>
@@ -135,7 +136,9 @@ int main(int argc, char **argv)
 	printf("write %d\n", write_profile(argv[2]));
 	printf("kind %d\n", pyroscope_profile_write("no such kind", 1, 1));
 	while (read(0, &byte, 1) == 1)
-		;
+		printf("%c %d\n", byte,
+		       byte == 'p' ? pyroscope_pause("mutex,block_count")
+				   : pyroscope_resume("mutex,block_count"));
 	printf("fork %d\n", fork_with(fork, argv[1]));
 	printf("_Fork %d\n", fork_with(_Fork, argv[1]));
 	printf("stop %d\n", pyroscope_listen(NULL));
