@@ -10,6 +10,7 @@
 #include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/syscall.h>
 #include <threads.h>
 
@@ -203,6 +204,118 @@ static void test_log_waits(void **state)
 	assert_int_equal(pyroscope_set_log(NULL, NULL), 0);
 }
 
+/* --- threads that work, and call nothing of the library --- */
+
+#define WORKERS 2
+
+static _Thread_local bool is_worker;
+static _Atomic bool workers_done;
+static pthread_mutex_t contended = PTHREAD_MUTEX_INITIALIZER;
+
+static void *end_at_once(void *arg)
+{
+	return arg;
+}
+
+static void *work(void *arg)
+{
+	void *volatile block;
+	pthread_t thread;
+
+	is_worker = true;
+	while (!workers_done) {
+		block = malloc(100000);
+		pthread_mutex_lock(&contended);
+		for (int i = 0; i < 100000; i++)
+			__asm__ volatile("");
+		pthread_mutex_unlock(&contended);
+		free(block);
+		if (pthread_create(&thread, NULL, end_at_once, NULL) == 0)
+			pthread_join(thread, NULL);
+		usleep(2000);
+	}
+	return arg;
+}
+
+static void begin_workers(pthread_t thread[WORKERS])
+{
+	workers_done = false;
+	for (int i = 0; i < WORKERS; i++)
+		assert_int_equal(pthread_create(&thread[i], NULL, work, NULL),
+				 0);
+}
+
+static void end_workers(const pthread_t thread[WORKERS])
+{
+	workers_done = true;
+	for (int i = 0; i < WORKERS; i++)
+		pthread_join(thread[i], NULL);
+}
+
+/* Lines, and those given to a worker, of which each is in a signal handler or in a
+ * call that is wrapped: here and in a forked child. */
+static struct {
+	_Atomic int lines, wrong;
+} * told;
+
+static void take_by_thread(int level, const char *text, void *arg)
+{
+	(void)level;
+	(void)text;
+	(void)arg;
+	told->lines++;
+	told->wrong += is_worker;
+}
+
+/* It comes to life in a call that is wrapped. */
+static int live_for_a_while(void *arg)
+{
+	(void)arg;
+	is_worker = true;
+	for (int i = 0; i < 20; i++) {
+		usleep(10000);
+		for (int k = 0; k < 5000000; k++)
+			__asm__ volatile("");
+	}
+	return 0;
+}
+
+static void test_log_no_hook(void **state)
+{
+	struct pyroscope_config config = nowhere();
+	struct sigaction taken = {.sa_handler = SIG_IGN};
+	pthread_t thread[WORKERS];
+	int lines;
+
+	(void)state;
+	told = mmap(NULL, sizeof(*told), PROT_READ | PROT_WRITE,
+		    MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	assert_ptr_not_equal(told, MAP_FAILED);
+	setenv("PYROSCOPE_LOG_LEVEL", "debug", 1);
+	assert_int_equal(pyroscope_set_log(take_by_thread, NULL), 0);
+	config.heap_interval = 1000;
+	config.upload_interval_ms = 1000;
+	assert_int_equal(pyroscope_start(&config), 0);
+	begin_workers(thread);
+	for (int i = 0; i < 10; i++) {
+		usleep(20000);
+		pyroscope_labels_set(
+			pyroscope_labels_with(0, "not a name", "x"));
+		pyroscope_flush(0);
+	}
+	sigaction(SIGURG, &taken, NULL);
+	lines = told->lines;
+	assert_in_range(lines, 20, 10000);
+	assert_int_equal(in_child(live_for_a_while, NULL), 0);
+	end_workers(thread);
+	pyroscope_stop(0);
+	signal(SIGURG, SIG_DFL);
+	unsetenv("PYROSCOPE_LOG_LEVEL");
+	assert_int_equal(pyroscope_set_log(NULL, NULL), 0);
+	assert_int_equal(told->wrong, 0);
+	munmap(told, sizeof(*told));
+}
+
 /* --- labels of new threads --- */
 
 static void *labels_of(void *arg)
@@ -266,35 +379,79 @@ static void test_inherit(void **state)
 
 /* --- a thousand sessions --- */
 
-/* The library's thread says that it has ended a little before it is gone. */
-static void wait_alone(void)
+/* Is a thread of the library there? */
+static bool has_library_thread(void)
 {
-	for (int i = 0; i < 5000 && entries("/proc/self/task") != 2 + 1; i++)
-		usleep(1000);
-	assert_int_equal(entries("/proc/self/task"), 2 + 1);
+	char path[64], name[32];
+	DIR *dir = opendir("/proc/self/task");
+	bool found = false;
+
+	for (struct dirent *e; dir && (e = readdir(dir));) {
+		snprintf(path, sizeof(path), "/proc/self/task/%.10s/comm",
+			 e->d_name);
+
+		FILE *f = fopen(path, "r");
+
+		if (f && fgets(name, sizeof(name), f))
+			found |= strncmp(name, "pyro-", 5) == 0;
+		if (f)
+			fclose(f);
+	}
+	if (dir)
+		closedir(dir);
+	return found;
 }
 
+/* It says that it has ended a little before it is gone. */
+static void wait_alone(void)
+{
+	for (int i = 0; i < 5000 && has_library_thread(); i++)
+		usleep(1000);
+	assert_false(has_library_thread());
+}
+
+/* Not even one that was armed while it was stopped. */
+static void assert_no_timers(void)
+{
+	char line[256];
+	FILE *f = fopen("/proc/self/timers", "r");
+
+	if (!f)
+		return; /* the kernel does not tell */
+	assert_null(fgets(line, sizeof(line), f));
+	fclose(f);
+}
+
+/* All types, with threads that work; most times without those that wait for
+ * threads to answer. */
 static void test_thousand(void **state)
 {
 	struct pyroscope_config config = nowhere();
+	pthread_t thread[WORKERS];
 	int fds = 0;
 	long early = 0;
 
 	(void)state;
-	config.profile_types = "cpu,heap,mutex,block";
 	setenv("PYROSCOPE_LOG_LEVEL", "none", 1);
+	begin_workers(thread);
 	for (int i = 0; i < 1000; i++) {
+		config.profile_types =
+			i % 10 ? "cpu,heap,mutex,block"
+			       : "cpu,heap,mutex,block,threads,goroutines,"
+				 "thread_creation";
 		assert_int_equal(pyroscope_start(&config), 0);
 		free(malloc(1000));
 		if (i % 100 == 0)
 			usleep(20000); /* far enough for the tables */
 		assert_true(pyroscope_stop(0) <= 0);
 		wait_alone();
+		assert_no_timers();
 		if (i == 200) {
 			fds = entries("/proc/self/fd");
 			early = status_kib("RssAnon:");
 		}
 	}
+	end_workers(thread);
 	assert_int_equal(entries("/proc/self/fd"), fds);
 	if (status_kib("RssAnon:") > early + 4096)
 		fail_msg("%ld KiB, then %ld", early, status_kib("RssAnon:"));
@@ -305,6 +462,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_log),
 		cmocka_unit_test(test_log_waits),
+		cmocka_unit_test(test_log_no_hook),
 		cmocka_unit_test(test_inherit),
 		cmocka_unit_test(test_thousand),
 	};
