@@ -202,6 +202,42 @@ static void test_no_memory(void **state)
 	assert_int_equal(in_child(starve, NULL), 0);
 }
 
+/* A limit is kept to the byte, by growing arrays too, and what is given back can be
+ * had again. */
+static void test_limit(void **state)
+{
+	size_t before = pyro_memory_mapped(), cap = 0;
+	uint64_t refused = pyro_memory_refused();
+	void *all, *none, *array;
+
+	(void)state;
+	pyro_memory_limit(before + (1 << 20));
+	assert_null(pyro_pages_alloc((1 << 20) + 1));
+	all = pyro_pages_alloc(1 << 20);
+	assert_non_null(all);
+	none = pyro_pages_alloc(1);
+	assert_null(none);
+	assert_int_equal(pyro_memory_refused(), refused + 2);
+	assert_int_equal(pyro_memory_mapped(), before + (1 << 20));
+	pyro_pages_free(all, 1 << 20);
+
+	array = pyro_array_grow(NULL, &cap, 300 << 10, 1);
+	assert_non_null(array);
+	assert_non_null(array = pyro_array_grow(array, &cap, cap + 1, 1));
+	assert_int_equal(pyro_memory_mapped(), before + cap);
+	assert_null(pyro_array_grow(array, &cap, cap + 1, 1));
+	assert_int_equal(pyro_memory_refused(), refused + 3);
+	assert_int_equal(pyro_memory_mapped(), before + cap);
+	pyro_pages_free(array, cap);
+	assert_int_equal(pyro_memory_mapped(), before);
+
+	assert_false(pyro_memory_is_short(0));
+	assert_true(pyro_memory_is_short(before + (1 << 20)));
+	pyro_memory_limit(0);
+	assert_false(pyro_memory_is_short(SIZE_MAX / 2));
+	pyro_pages_free(pyro_pages_alloc(2 << 20), 2 << 20);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -211,6 +247,7 @@ int main(void)
 		cmocka_unit_test(test_arena),
 		cmocka_unit_test(test_strndup),
 		cmocka_unit_test(test_no_memory),
+		cmocka_unit_test(test_limit),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -303,6 +303,18 @@ struct pyroscope_config {
 	 * Variable: PYROSCOPE_INHERIT_LABELS.
 	 * Default (0): none. */
 	uint32_t inherit_labels;
+
+	/* MiB of memory, 8 to 65536, that the library maps at most; what libcurl,
+	 * libdw and libmicrohttpd allocate for it is not in it. Above three
+	 * quarters of it, a stack that is not in the running profile yet is
+	 * counted as "[overflow]", so that sums stay right; at the limit, stacks
+	 * of newly loaded code are cut and profiles may be dropped, after one log
+	 * line. Where the process has a limit of address space (ulimit -v), a
+	 * quarter of what is left of that when profiling begins, if it is less;
+	 * with less than 16 MiB left, profiling does not begin.
+	 * Variable: PYROSCOPE_MEMORY_MIB.
+	 * Default (0): 64. */
+	uint32_t memory_mib;
 };
 
 /* The value to initialise a configuration with:
@@ -316,7 +328,7 @@ struct pyroscope_config {
 	{                                                                      \
 		sizeof(struct pyroscope_config), NULL, NULL, 0, 0, NULL, NULL, \
 			0, 0, NULL, 0, NULL, NULL, NULL, NULL, NULL, NULL,     \
-			NULL, NULL, 0, 0                                       \
+			NULL, NULL, 0, 0, 0                                    \
 	}
 
 /* Set one field of config by its name, as programs do that have settings of their
@@ -831,6 +843,11 @@ struct pyroscope_stats {
 	/* Labels that were not set: not valid, or too many (see
 	 * PYROSCOPE_LABELS_SCOPE). */
 	uint64_t labels_refused;
+
+	/* Bytes that the library has mapped now, and how often there were none,
+	 * by memory_mib or by the system. */
+	uint64_t memory_bytes;
+	uint64_t memory_refused;
 };
 
 /* The value to initialise it with: its size, and zeros. */
@@ -838,7 +855,7 @@ struct pyroscope_stats {
 	{                                                                     \
 		sizeof(struct pyroscope_stats), 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, \
 			0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, \
-			0, 0, 0, 0, 0                                         \
+			0, 0, 0, 0, 0, 0, 0                                   \
 	}
 
 /* Read the counters into stats, whose size is set:

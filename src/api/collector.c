@@ -334,6 +334,7 @@ static bool collect(struct pyro_session *s, bool *last)
 		pyro_types_leave(s, types);
 	}
 	pyro_labels_tell();
+	pyro_memory_tell();
 
 	bool busy = refresh(s, now) > 0;
 

@@ -126,6 +126,7 @@ static int set_numbers(struct pyro_config *config, const struct origin *origin)
 		{PYRO_SET_INHERIT_LABELS, &config->inherit_labels},
 		{PYRO_SET_LINES_CPU_PERMILLE, &config->lines_cpu_permille},
 		{PYRO_SET_LINES_MEMORY_MIB, &config->lines_memory_mib},
+		{PYRO_SET_MEMORY_MIB, &config->memory_mib},
 		{PYRO_SET_SYMBOLS, &symbols},
 		{PYRO_SET_DEMANGLE, &demangle},
 	};

@@ -29,6 +29,7 @@ struct pyro_config {
 	enum pyro_demangle demangle;
 	uint32_t lines_cpu_permille;
 	uint32_t lines_memory_mib;
+	uint32_t memory_mib;
 	uint32_t types; /* PYRO_TYPE_ */
 	uint32_t heap_interval;
 	uint32_t block_classes;    /* bits 1 << enum pyro_wait_class */

@@ -62,6 +62,6 @@ void pyro_labels_tell(void)
 	if (pyro_labels_refused[PYRO_LABELS_FULL])
 		PYRO_LOG_ONCE(
 			"a label was not set: there are %d sets of labels "
-			"already, or a MiB of them",
+			"already, a MiB of them, or no memory",
 			PYRO_LABEL_SETS_MAX);
 }

@@ -126,6 +126,12 @@ void pyro_metrics_write(struct pyro_buf *out)
 	      s.heap_interval);
 	gauge(out, "unwind_tables_bytes", "Memory of the tables.",
 	      s.tables_bytes);
+	gauge(out, "memory_bytes", "Memory that the library has mapped.",
+	      s.memory_bytes);
+	counter(out, "memory_refused_total",
+		"How often there was no memory for the library.");
+	pyro_buf_printf(out, "pyroscope_memory_refused_total %llu\n",
+			(unsigned long long)s.memory_refused);
 	gauge(out, "objects", "Loaded objects that are known.", s.objects);
 	gauge(out, "threads_unarmed", "Threads without a timer.",
 	      s.threads_unarmed);

@@ -22,7 +22,7 @@
 #include "source/hook.h"
 
 #define DEBUG_ROOT "/usr/lib/debug"
-#define QUEUE_BYTES ((size_t)16 << 20)
+#define QUEUE_BYTES_MAX ((size_t)16 << 20)
 /* pyroscope_load() may block for 3 ms. */
 #define START_LOCK_NS (2 * PYRO_NS_PER_MS)
 /* Symbolizing and writing one profile, at the most. */
@@ -58,7 +58,9 @@ static int start_uploader(struct pyro_session *s)
 		.timeout_ms = s->config.send_timeout_ms,
 		.queue_max = s->config.queue_max,
 		.tries_max = s->config.tries_max,
-		.queue_bytes_max = QUEUE_BYTES,
+		.queue_bytes_max =
+			pyro_min(QUEUE_BYTES_MAX,
+				 ((size_t)s->config.memory_mib << 20) / 4),
 		.stats = &pyro_counts.upload,
 	};
 
@@ -74,6 +76,8 @@ static int prepare(struct pyro_session *s)
 	static _Atomic bool slots_made;
 	int err = pyro_on_init() == 0 ? 0 : -ENOTSUP;
 
+	if (!err)
+		err = pyro_memory_begin(s);
 	if (!err)
 		err = pyro_registry_init();
 	if (!err && !atomic_exchange(&slots_made, true)) {

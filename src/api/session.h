@@ -11,6 +11,7 @@
  *   threads_window.c  what all threads do at a window's end
  *   births_window.c   by whom they were created
  *   output.c       a window's profiles to the server or the folder
+ *   memory.c       how much of it there may be
  *   lifecycle.c    exit, fatal signals, fork and its children
  *   preload.c      the constructor */
 #ifndef PYRO_API_SESSION_H
@@ -284,6 +285,11 @@ void pyro_births_add(struct pyro_session *s, struct pyro_stack_frames *stack,
 /* Of the threads that were looked at: births.now and .not_seen. */
 void pyro_births_take(struct pyro_session *s);
 void pyro_births_free(struct pyro_session *s);
+
+/* memory.c: set the limit of a session that begins: 0 or -ENOMEM. */
+int pyro_memory_begin(const struct pyro_session *s);
+/* Say once that there was no memory. Collector. */
+void pyro_memory_tell(void);
 
 /* output.c */
 /* Tell of the records that a profile is made of: how many there are by why their

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "api/session.h"
+#include "base/arena.h"
 #include "base/os.h"
 #include "capture/labels.h"
 #include "source/bind.h"
@@ -94,6 +95,8 @@ int pyroscope_stats(struct pyroscope_stats *stats)
 		now.labels_refused += pyro_labels_refused[i];
 	now.objects = pyro_counts.objects;
 	now.tables_bytes = pyro_counts.tables_bytes;
+	now.memory_bytes = pyro_memory_mapped();
+	now.memory_refused = pyro_memory_refused();
 
 	now.size = stats->size;
 	memset((char *)stats + pyro_min(stats->size, sizeof(now)), 0,

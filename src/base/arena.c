@@ -3,6 +3,7 @@
 #include "base/arena.h"
 
 #include <errno.h>
+#include <stdatomic.h>
 #include <string.h>
 #include <sys/mman.h>
 
@@ -17,25 +18,99 @@ struct pyro_arena_chunk {
 	size_t unused; /* keeps what follows 16-aligned */
 };
 
+static struct {
+	_Atomic size_t mapped, limit;
+	_Atomic uint64_t refused;
+} memory;
+
+void pyro_memory_limit(size_t bytes)
+{
+	atomic_store(&memory.limit, bytes);
+}
+
+size_t pyro_memory_mapped(void)
+{
+	return atomic_load(&memory.mapped);
+}
+
+bool pyro_memory_is_short(size_t more)
+{
+	size_t limit = atomic_load(&memory.limit);
+
+	return limit && atomic_load(&memory.mapped) + more > limit / 4 * 3;
+}
+
+uint64_t pyro_memory_refused(void)
+{
+	return atomic_load(&memory.refused);
+}
+
+/* False: it would be too much. */
+static bool take(size_t bytes)
+{
+	size_t limit = atomic_load(&memory.limit);
+	size_t before = atomic_fetch_add(&memory.mapped, bytes);
+
+	if (!limit || (bytes <= limit && before <= limit - bytes))
+		return true;
+	atomic_fetch_sub(&memory.mapped, bytes);
+	return false;
+}
+
+/* pages is what the kernel gave for bytes that were taken. */
+static void *taken(void *pages, size_t bytes)
+{
+	if (pages != MAP_FAILED)
+		return pages;
+	atomic_fetch_sub(&memory.mapped, bytes);
+	return NULL;
+}
+
+static void *refused(void *pages)
+{
+	if (!pages)
+		atomic_fetch_add(&memory.refused, 1);
+	return pages;
+}
+
 void *pyro_pages_alloc(size_t size)
 {
-	if (size == 0 || size > SIZE_MAX - PAGE)
-		return NULL;
+	size_t bytes = pyro_align_up(size, PAGE);
 	int saved = errno;
-	void *p = mmap(NULL, pyro_align_up(size, PAGE), PROT_READ | PROT_WRITE,
-		       MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	void *p = NULL;
 
+	if (size == 0)
+		return NULL;
+	if (bytes >= size && take(bytes))
+		p = taken(mmap(NULL, bytes, PROT_READ | PROT_WRITE,
+			       MAP_PRIVATE | MAP_ANONYMOUS, -1, 0),
+			  bytes);
 	errno = saved;
-	return p == MAP_FAILED ? NULL : p;
+	return refused(p);
 }
 
 void pyro_pages_free(void *pages, size_t size)
 {
+	size_t bytes = pyro_align_up(size, PAGE);
 	int saved = errno;
 
-	if (pages && size)
-		munmap(pages, pyro_align_up(size, PAGE));
+	if (pages && size && munmap(pages, bytes) == 0)
+		atomic_fetch_sub(&memory.mapped, bytes);
 	errno = saved;
+}
+
+static void *resize(void *pages, size_t old, size_t bytes)
+{
+	int saved = errno;
+	void *p = NULL;
+
+	if (!pages)
+		return pyro_pages_alloc(bytes);
+	if (take(bytes - old))
+		p = taken(mremap(pages, old, bytes, MREMAP_MAYMOVE),
+			  bytes - old);
+	errno = saved;
+	return refused(p);
 }
 
 void *pyro_array_grow(void *array, size_t *cap, size_t need, size_t item)
@@ -47,17 +122,8 @@ void *pyro_array_grow(void *array, size_t *cap, size_t need, size_t item)
 
 	size_t old = pyro_align_up(*cap * item, PAGE);
 	size_t bytes = pyro_align_up(pyro_max(need * item, 2 * old), PAGE);
-	void *fresh;
+	void *fresh = resize(array, old, bytes);
 
-	if (!array) {
-		fresh = pyro_pages_alloc(bytes);
-	} else {
-		int saved = errno;
-		fresh = mremap(array, old, bytes, MREMAP_MAYMOVE);
-		if (fresh == MAP_FAILED)
-			fresh = NULL;
-		errno = saved;
-	}
 	if (!fresh)
 		return NULL;
 	*cap = bytes / item;

@@ -9,6 +9,17 @@
 
 #include "base/util.h"
 
+/* What all of it takes may have a limit: beyond it there is no memory, as if the
+ * kernel had refused. Address space is counted, so that what is in RAM is less.
+ * 0: no limit, as it is at first. Any thread. */
+void pyro_memory_limit(size_t bytes);
+size_t pyro_memory_mapped(void);
+/* Would so many bytes more be over three quarters of it? Then what is only gathered
+ * has to stop, so that it can still be handed on. */
+bool pyro_memory_is_short(size_t more);
+/* How often there was none, for the limit or by the kernel. */
+uint64_t pyro_memory_refused(void);
+
 /* Zeroed pages for at least size bytes. Returns owned (pyro_pages_free with
  * the same size), NULL when the kernel refuses or size is 0. Any thread. */
 void *pyro_pages_alloc(size_t size);

@@ -4,6 +4,10 @@
 
 #include <string.h>
 
+/* So many times the memory of its stacks a profile takes that is made of them, in
+ * all its forms. */
+#define PROFILE_SHARE 2
+
 static bool same_stack(const void *owner, uint32_t item, const void *key)
 {
 	const struct pyro_stack_frames *have =
@@ -32,7 +36,8 @@ uint32_t pyro_stack_set_add(struct pyro_stack_set *set,
 	uint32_t item =
 		pyro_table_find(&set->table, hash, same_stack, set, stack);
 
-	if (item != PYRO_TABLE_NONE || set->count >= PYRO_STACKS_MAX)
+	if (item != PYRO_TABLE_NONE || set->count >= PYRO_STACKS_MAX ||
+	    pyro_memory_is_short(PROFILE_SHARE * set->frames.bytes))
 		return item;
 
 	struct pyro_stack_frames *stacks = pyro_array_grow(

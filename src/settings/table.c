@@ -291,6 +291,18 @@ const struct pyro_setting pyro_setting[PYRO_SETTINGS] = {
 			.help = "with symbols=lines: MiB of memory that it may "
 				"take",
 		},
+	[PYRO_SET_MEMORY_MIB] =
+		{
+			.name = "memory_mib",
+			.kind = PYRO_KIND_NUMBER,
+			.field = FIELD(memory_mib),
+			.fallback = "64",
+			.min = 8,
+			.max = 65536,
+			.help = "MiB of memory that the library maps at most; "
+				"near it, new stacks are counted as "
+				"[overflow]",
+		},
 	[PYRO_SET_OUTPUT_DIR] =
 		{
 			.name = "output_dir",
