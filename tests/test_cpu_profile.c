@@ -376,10 +376,57 @@ static void test_labels(void **state)
 	pyro_stacks_free(&stacks);
 }
 
+/* The trace's id only where it is asked for, and where there is one. */
+static void test_spans(void **state)
+{
+	const struct pyro_span with = {.id = {1, 0xab}, .trace = {2, [15] = 3}};
+	const struct pyro_span without = {.id = {4}};
+	uint64_t frame = frame_of((void *)(uintptr_t)known_function);
+	struct pyro_stack_frames stack = {
+		.frames = &frame,
+		.depth = 1,
+		.stop = PYRO_STOP_END,
+	};
+	struct pyro_stacks stacks = {0};
+	struct pyro_cpu_window window = {.stacks = &stacks,
+					 .period_ns = PERIOD};
+
+	(void)state;
+	stack.span = pyro_stacks_span(&stacks, &with);
+	pyro_stacks_add(&stacks, &stack, PERIOD, 1);
+	stack.span = pyro_stacks_span(&stacks, &without);
+	pyro_stacks_add(&stacks, &stack, PERIOD, 1);
+	for (int asked = 0; asked < 2; asked++) {
+		struct pyro_profile *p;
+		const struct pyro_label *label;
+
+		window.traces = asked;
+		p = pyro_cpu_profile(&window, modules);
+		assert_non_null(p);
+		assert_int_equal(p->samples_count, 2);
+		assert_int_equal(p->samples[0].label_count, 1 + asked);
+		assert_int_equal(p->samples[1].label_count, 1);
+		label = &p->labels[p->samples[0].first_label];
+		assert_string_equal(pyro_profile_text(p, label[0].key),
+				    "span_id");
+		assert_string_equal(pyro_profile_text(p, label[0].str),
+				    "01ab000000000000");
+		if (asked) {
+			assert_string_equal(pyro_profile_text(p, label[1].key),
+					    "trace_id");
+			assert_string_equal(pyro_profile_text(p, label[1].str),
+					    "02000000000000000000000000000003");
+		}
+		pyro_profile_free(p);
+	}
+	pyro_stacks_free(&stacks);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_labels),
+		cmocka_unit_test(test_spans),
 		cmocka_unit_test(test_names_and_marks),
 		cmocka_unit_test(test_readable_names),
 		cmocka_unit_test(test_mappings),

@@ -176,7 +176,8 @@ static void test_random(void **state)
 
 static void test_spans(void **state)
 {
-	struct pyro_span none = {{0}}, a = {{1, 2}}, b = {{2, 2}};
+	struct pyro_span none = {.id = {0}}, a = {.id = {1, 2}},
+			 b = {.id = {2, 2}};
 	struct pyro_stacks stacks = {0};
 	uint64_t frame = 7;
 	struct pyro_stack_frames stack = {.frames = &frame, .depth = 1};

@@ -674,9 +674,9 @@ PYROSCOPE_API void pyroscope_labels_pop(pyroscope_labels before);
  * which Grafana finds the profile of a span. For that the span needs the attribute
  * pyroscope.profile.id, its span_id in 16 hexadecimal digits, too.
  *
- * trace_id and span_id are the bytes of W3C Trace Context, in that order; span_id is
- * copied, trace_id not used yet, as servers before Pyroscope 2.2 would make a series
- * of each. A server with -symbolizer.enabled gives the whole service for a span.
+ * trace_id and span_id are the bytes of W3C Trace Context, in that order, and are
+ * copied; trace_id may be NULL. With the setting trace_ids samples carry the label trace_id, too: not for
+ * servers before Pyroscope 2.1, which make a series of each. A server with -symbolizer.enabled gives the whole service for a span.
  * name, unless NULL, is the label span_name, of which there should be few
  * (see PYROSCOPE_LABELS_SCOPE). Begin and end nest, and the outermost counts: the
  * service's own root span. Where a task moves between threads, end and begin it

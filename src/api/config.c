@@ -158,6 +158,8 @@ static void set_written(struct pyro_config *config, const struct origin *origin)
 	pyro_settings_written(&origin->written, PYRO_SET_STRIP_FILENAMES,
 			      &value);
 	config->strip = value.number != 0;
+	pyro_settings_written(&origin->written, PYRO_SET_TRACE_IDS, &value);
+	config->trace_ids = value.number != 0;
 	pyro_settings_written(&origin->written, PYRO_SET_CHILDREN, &value);
 	config->alone = value.number == 0;
 	if (pyro_settings_written(&origin->written, PYRO_SET_OUTPUT_DIR,

@@ -36,6 +36,7 @@ struct pyro_config {
 	uint32_t inherit_labels;   /* 0 or 1 */
 	bool heap_ages;            /* in-use by how long it has been so */
 	bool strip;                /* folders of file names */
+	bool trace_ids;            /* as labels of samples */
 	bool alone;                /* executed programs are not followed */
 	char output_dir[PATH_MAX]; /* "": push to url */
 	char pprof_address[256];   /* "": no listener */

@@ -114,6 +114,7 @@ static bool write_profile(struct pyro_session *s, struct pyro_clocks now,
 		.library_ns = now.library_ns - s->cpu.began.library_ns,
 		.symbolize = s->config.symbolize,
 		.strip = s->config.strip,
+		.traces = s->config.trace_ids,
 		.lines = s->lines,
 		.names = s->names,
 	};

@@ -39,8 +39,7 @@ void pyroscope_labels_pop(pyroscope_labels before)
 void pyroscope_span_begin(const uint8_t trace_id[16], const uint8_t span_id[8],
 			  const char *name)
 {
-	(void)trace_id;
-	pyro_span_begin(span_id, name);
+	pyro_span_begin(trace_id, span_id, name);
 }
 
 void pyroscope_span_end(void)

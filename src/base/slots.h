@@ -50,10 +50,10 @@ enum pyro_wait_class {
 	PYRO_WAIT_CLASSES
 };
 
-/* Of a distributed trace (W3C Trace Context); zeros: none. Without the trace's id,
- * of which servers before Pyroscope 2.2 make a series each. */
+/* Of a distributed trace (W3C Trace Context); zeros: none. */
 struct pyro_span {
 	uint8_t id[8];
+	uint8_t trace[16];
 };
 
 /* Of a thread: its place in the registry, and the how manieth it is there. */

@@ -9,12 +9,17 @@
 _Thread_local struct pyro_thread_span pyro_thread_span;
 
 /* The id is there before the depth says so, for the thread's own signals. */
-void pyro_span_begin(const uint8_t id[8], const char *name)
+void pyro_span_begin(const uint8_t trace[16], const uint8_t id[8],
+		     const char *name)
 {
 	struct pyro_thread_span *t = &pyro_thread_span;
 
 	if (t->depth == 0) {
 		memcpy(t->span.id, id, sizeof(t->span.id));
+		if (trace)
+			memcpy(t->span.trace, trace, sizeof(t->span.trace));
+		else
+			memset(t->span.trace, 0, sizeof(t->span.trace));
 		t->labels_before = pyro_labels;
 		if (name)
 			pyro_labels = pyro_labels_with(pyro_labels, "span_name",

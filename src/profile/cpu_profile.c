@@ -65,6 +65,7 @@ struct pyro_profile *pyro_cpu_profile(const struct pyro_cpu_window *window,
 		.lines = window->lines,
 		.names = window->names,
 		.spans = stacks->spans,
+		.traces = window->traces,
 	};
 	uint64_t period = window->period_ns;
 

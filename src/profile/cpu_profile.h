@@ -16,6 +16,7 @@ struct pyro_cpu_window {
 	uint64_t library_ns;          /* the library's own threads */
 	enum pyro_symbolize symbolize;
 	bool strip;                     /* folders of file names */
+	bool traces;                    /* spans have their trace's id, too */
 	const struct pyro_lines *lines; /* what is known; NULL: nothing */
 	struct pyro_names *names; /* makes them readable; NULL: as they are */
 };

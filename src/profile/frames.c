@@ -271,6 +271,18 @@ size_t pyro_frames_stack(struct pyro_frames *f,
 	return depth;
 }
 
+static struct pyro_label id_label(struct pyro_frames *f, const char *key,
+				  const uint8_t *id, size_t len)
+{
+	char text[2 * sizeof(((struct pyro_span *)0)->trace) + 1];
+
+	hex(text, id, len);
+	return (struct pyro_label){
+		.key = pyro_profile_string(f->profile, key),
+		.str = pyro_profile_string(f->profile, text),
+	};
+}
+
 size_t pyro_frames_labels(struct pyro_frames *f,
 			  const struct pyro_stack_frames *stack,
 			  struct pyro_label labels[PYRO_FRAMES_LABELS_MAX])
@@ -285,13 +297,14 @@ size_t pyro_frames_labels(struct pyro_frames *f,
 		};
 	if (stack->span && f->spans) {
 		const struct pyro_span *span = &f->spans[stack->span - 1];
-		char id[2 * sizeof(span->id) + 1];
+		static const struct pyro_span none;
 
-		hex(id, span->id, sizeof(span->id));
-		labels[count++] = (struct pyro_label){
-			.key = pyro_profile_string(f->profile, "span_id"),
-			.str = pyro_profile_string(f->profile, id),
-		};
+		labels[count++] =
+			id_label(f, "span_id", span->id, sizeof(span->id));
+		if (f->traces &&
+		    memcmp(span->trace, none.trace, sizeof(none.trace)) != 0)
+			labels[count++] = id_label(f, "trace_id", span->trace,
+						   sizeof(span->trace));
 	}
 	return count;
 }

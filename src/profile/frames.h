@@ -35,6 +35,7 @@ struct pyro_frames {
 	const struct pyro_lines *lines; /* what is known; NULL: nothing */
 	struct pyro_names *names; /* makes them readable; NULL: as they are */
 	const struct pyro_span *spans; /* by number, from 1; NULL: none */
+	bool traces;                   /* a span's is a label, too */
 
 	struct pyro_perf_map made;  /* code that no object holds */
 	struct pyro_table by_frame; /* frame, is_root -> index into known */
@@ -63,7 +64,7 @@ size_t pyro_frames_stack(struct pyro_frames *f,
 			 uint32_t locations[PYRO_FRAMES_MAX]);
 
 /* The labels of a stack and of its span. Returns how many. */
-#define PYRO_FRAMES_LABELS_MAX (PYRO_LABELS_MAX + 1)
+#define PYRO_FRAMES_LABELS_MAX (PYRO_LABELS_MAX + 2)
 size_t pyro_frames_labels(struct pyro_frames *f,
 			  const struct pyro_stack_frames *stack,
 			  struct pyro_label labels[PYRO_FRAMES_LABELS_MAX]);

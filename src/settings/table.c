@@ -232,6 +232,15 @@ const struct pyro_setting pyro_setting[PYRO_SETTINGS] = {
 			.help = "new threads begin with the labels of who "
 				"creates them",
 		},
+	[PYRO_SET_TRACE_IDS] =
+		{
+			.name = "trace_ids",
+			.kind = PYRO_KIND_SWITCH,
+			.fallback = "0",
+			.help = "1: samples of a span have the label trace_id, "
+				"for servers from Pyroscope 2.1 on; older ones "
+				"make a series of each trace",
+		},
 	[PYRO_SET_SYMBOLS] =
 		{
 			.name = "symbols",

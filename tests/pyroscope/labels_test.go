@@ -4,11 +4,17 @@
 package pyroscope
 
 import (
+	"bytes"
+	"fmt"
+	"maps"
 	"math"
+	"os"
 	"path/filepath"
 	"runtime"
 	"slices"
+	"strings"
 	"testing"
+	"time"
 )
 
 func TestLabels(t *testing.T) {
@@ -77,8 +83,75 @@ func TestSpans(t *testing.T) {
 		}
 	}
 	for _, set := range ask.series(t, which) {
-		if set["span_id"] != "" {
+		if set["span_id"] != "" || set["trace_id"] != "" {
 			t.Errorf("a series for a span: %v", set)
 		}
+	}
+}
+
+// traces returns which traces the samples of CPU time are of, by their spans.
+func traces(t *testing.T, env ...string) map[string]string {
+	t.Helper()
+	dir := t.TempDir()
+	succeed(t, append(named("traces"), append(env,
+		"PYROSCOPE_OUTPUT_DIR="+dir)...), workload(t, "labels"), "0.3")
+	files, err := filepath.Glob(filepath.Join(dir, "*.pb.gz"))
+	if err != nil || len(files) == 0 {
+		t.Fatalf("no profiles: %v", err)
+	}
+	found := map[string]string{}
+	for _, file := range files {
+		data, err := os.ReadFile(file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, sample := range checkProfile(t, data).Sample {
+			if span := sample.Label["span_id"]; span != nil {
+				found[span[0]] = strings.Join(
+					sample.Label["trace_id"], " ")
+			}
+		}
+	}
+	return found
+}
+
+func TestTraces(t *testing.T) {
+	const trace = "0af7651916cd43dd8448eb211c80319c"
+	for _, c := range []struct{ setting, want string }{
+		{"", ""}, {"PYROSCOPE_TRACE_IDS=1", trace},
+	} {
+		got := traces(t, c.setting)
+		want := map[string]string{
+			"b701000000000000": c.want, "b702000000000000": c.want,
+		}
+		if !maps.Equal(got, want) {
+			t.Errorf("%q: %v", c.setting, got)
+		}
+	}
+
+	// Why the setting is off unless asked for. A server that keeps them with
+	// the samples, 2.1 or later, has one series here.
+	const name, count = "trace series", 4
+	p := checkProfile(t, madeProfile(t, 1000))
+	for i, sample := range p.Sample {
+		sample.Label = map[string][]string{
+			"span_id":  {"b701000000000000"},
+			"trace_id": {fmt.Sprintf("%032x", i%count+1)},
+		}
+	}
+	var made bytes.Buffer
+	if err := p.WriteUncompressed(&made); err != nil {
+		t.Fatal(err)
+	}
+	ask := newQuery(pyroscope.url)
+	ask.from = ask.from.Add(-time.Hour)
+	if got := pushProfile(t, pyroscope.url, made.Bytes(), map[string]string{
+		"__name__": "process_cpu", "service_name": name,
+	}); got != 200 {
+		t.Fatalf("status %d", got)
+	}
+	sets := ask.series(t, selector("service_name", name))
+	if len(sets) != count || sets[0]["trace_id"] == "" {
+		t.Errorf("series are %v", sets)
 	}
 }
