@@ -37,7 +37,8 @@ static const struct route {
 	const char *name;
 	enum pyro_output kind;
 	enum extent extent;
-	const char *shown; /* the sample type to show first; NULL: the usual */
+	const char *shown; /* the sample type to show first; NULL: the usual;
+			    * for threads, what they are called */
 	const char *help;
 } routes[] = {
 	{"profile", PYRO_OUTPUT_CPU, SECONDS, NULL,
@@ -48,9 +49,9 @@ static const struct route {
 	{"mutex", PYRO_OUTPUT_MUTEX, SINCE_START, NULL,
 	 "who made others wait for locks"},
 	{"block", PYRO_OUTPUT_BLOCK, SINCE_START, NULL, "where threads waited"},
-	{"threads", PYRO_OUTPUT_THREADS, SECONDS, NULL,
+	{"threads", PYRO_OUTPUT_THREADS, SECONDS, "threads",
 	 "what all threads do now"},
-	{"goroutine", PYRO_OUTPUT_THREADS, SECONDS, NULL,
+	{"goroutine", PYRO_OUTPUT_THREADS, SECONDS, "goroutine",
 	 "the same, as scrapers ask for it"},
 	{"delta_heap", PYRO_OUTPUT_HEAP, SINCE_LAST, NULL,
 	 "heap since it was asked for last"},
@@ -142,6 +143,9 @@ static void give(struct pyro_httpd_request *request, const struct route *route,
 	struct pyro_buf plain = {0}, packed = {0};
 	int err = profile ? 0 : -ENOMEM;
 
+	if (!err && route->kind == PYRO_OUTPUT_THREADS)
+		profile->period_type.type = profile->type[0].type =
+			pyro_profile_string(profile, route->shown);
 	if (!err && route->shown)
 		profile->default_type =
 			pyro_profile_string(profile, route->shown);

@@ -74,9 +74,8 @@ def contents():
     check("block: who wants", total(get("block"), "delay", "want_lock") > 0)
     for name in "threads", "goroutine":
         threads = get(name)
-        check("%s: all" % name, total(threads, "threads") == 4 and
-              total(threads, "threads", "main") == 1,
-              total(threads, "threads"))
+        check("%s: all" % name, total(threads, name) == 4 and
+              total(threads, name, "main") == 1, total(threads, name))
 
 
 def deltas():

@@ -55,7 +55,6 @@ func TestLabels(t *testing.T) {
 
 // The symbolizer forgets which span was asked for, so it is off here.
 func TestSpans(t *testing.T) {
-	const name, seconds = "spans", 1.5
 	runtime.LockOSThread()
 	plain, err := startServer(filepath.Join(buildDir, "pyroscope-server"),
 		"", filepath.Join(buildDir, "pyroscope-server-spans.log"))
@@ -63,9 +62,16 @@ func TestSpans(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer plain.stop()
-	ask, which := newQuery(plain.url), selector("service_name", name)
-	succeed(t, append(named(name), "PYROSCOPE_SERVER_ADDRESS="+plain.url),
-		workload(t, "labels"), "1.5")
+	t.Run("push", func(t *testing.T) { checkSpans(t, plain.url, "push", 1.5) })
+	t.Run("ingest", func(t *testing.T) { checkSpans(t, plain.url, "ingest", 0.7) })
+}
+
+func checkSpans(t *testing.T, server, format string, seconds float64) {
+	name := "spans by " + format
+	ask, which := newQuery(server), selector("service_name", name)
+	succeed(t, append(named(name), "PYROSCOPE_FORMAT="+format,
+		"PYROSCOPE_SERVER_ADDRESS="+server), workload(t, "labels"),
+		fmt.Sprint(seconds))
 	for _, c := range []struct {
 		span string
 		want float64

@@ -80,20 +80,12 @@ func TestListener(t *testing.T) {
 		if !strings.Contains(got, " burn\n") {
 			t.Errorf("no burn in\n%s", got)
 		}
-		for _, how := range []string{"-base", "-diff_base"} {
-			got = pprofTool(t, "-top", how, base+"allocs", base+"allocs")
-			if !strings.Contains(got, "Type: alloc_space") {
-				t.Errorf("%s: no type in\n%s", how, got)
-			}
-		}
 	})
-	// The requests of Alloy's pyroscope.scrape with its defaults, and of its
-	// godeltaprof_ ones, with a shorter interval.
 	paths := map[string][]string{
 		"profile?seconds=1": {"samples", "cpu"},
 		"allocs": {"alloc_objects", "alloc_space", "inuse_objects",
 			"inuse_space"},
-		"goroutine": {"threads"},
+		"goroutine": {"goroutine"},
 		"mutex":     {"contentions", "delay"},
 		"block":     {"contentions", "delay"},
 		"delta_heap": {"alloc_objects", "alloc_space", "inuse_objects",
