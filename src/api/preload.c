@@ -19,6 +19,7 @@
 #include "source/id_hook.h"
 #include "source/io_hook.h"
 #include "source/lock_hook.h"
+#include "source/signal_hook.h"
 #include "source/sync_hook.h"
 
 /* Take our entry out, in place, and with it what would make a program that
@@ -53,6 +54,7 @@ __attribute__((constructor)) static void on_load(void)
 	pyro_sync_hook_resolve();
 	pyro_lock_hook_resolve();
 	pyro_io_hook_resolve();
+	pyro_signal_hook_resolve();
 	pyro_exec_hook_resolve();
 	pyro_id_hook_resolve();
 	if (!entry)

@@ -137,6 +137,11 @@ uint64_t pyro_cpu_period_ns(void)
 	return atomic_load(&pyro_cpu_handler.period_ns);
 }
 
+int pyro_cpu_signal(void)
+{
+	return atomic_load_explicit(&cpu.signal, memory_order_relaxed);
+}
+
 uint64_t pyro_cpu_unarmed(void)
 {
 	return atomic_load(&cpu.unarmed);

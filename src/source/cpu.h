@@ -57,6 +57,9 @@ bool pyro_cpu_scan(void);
  * false when there is none left. */
 bool pyro_cpu_check_signal(void);
 
+/* The signal that timers send; 0: none yet. */
+int pyro_cpu_signal(void);
+
 /* The program reads these signals from a descriptor: ours, if it is among them, is
  * another from now on. Any thread. */
 void pyro_cpu_leave_signals(const sigset_t *signals);

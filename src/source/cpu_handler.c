@@ -87,6 +87,13 @@ static void sample(const siginfo_t *info, const ucontext_t *context)
 	pyro_slots_commit(record, walk.stop == PYRO_STOP_UNMAPPED);
 }
 
+bool pyro_cpu_sent(const siginfo_t *info)
+{
+	return info->si_code == SI_TIMER &&
+	       (info->si_value.sival_ptr == PYRO_CPU_SHOT ||
+		pyro_registry_holds(info->si_value.sival_ptr));
+}
+
 void pyro_cpu_on_tick(int sig, siginfo_t *info, void *context)
 {
 	unsigned entered;

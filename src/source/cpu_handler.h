@@ -19,6 +19,9 @@ struct pyro_cpu_handler {
 
 extern struct pyro_cpu_handler pyro_cpu_handler;
 
+/* Comes a signal from a timer of ours? */
+bool pyro_cpu_sent(const siginfo_t *info);
+
 void pyro_cpu_on_tick(int sig, siginfo_t *info, void *context) PYRO_SIGNAL_SAFE;
 
 #endif

@@ -1,11 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
-/* hook.c - pthread_create, and thrd_create, which calls it inside libc; signalfd,
- * from which the timers' signal must stay away */
+/* hook.c - pthread_create, and thrd_create, which calls it inside libc */
 #include "source/hook.h"
 
 #include <pthread.h>
 #include <stdatomic.h>
-#include <sys/signalfd.h>
 #include <threads.h>
 
 #include "base/on.h"
@@ -22,7 +20,6 @@ static pthread_key_t exit_key;
 
 PYRO_NEXT_SLOT(pthread_create);
 PYRO_NEXT_SLOT(thrd_create);
-PYRO_NEXT_SLOT(signalfd);
 
 static void release_self(struct pyro_thread *self)
 {
@@ -228,32 +225,15 @@ PYRO_HOOK int PYRO_HOOK_NAME(thrd_create)(thrd_t *thread, thrd_start_t start,
 	return rc;
 }
 
-/* Who reads a signal has blocked it. PostgreSQL's processes do so with the one that
- * we like best. */
-PYRO_HOOK int PYRO_HOOK_NAME(signalfd)(int fd, const sigset_t *mask, int flags)
-{
-	int result = PYRO_NEXT(signalfd)(fd, mask, flags);
-
-	if (result >= 0) {
-		int saved = errno;
-
-		pyro_cpu_leave_signals(mask);
-		errno = saved;
-	}
-	return result;
-}
-
 #ifndef PYRO_STATIC
 
 PYRO_OWN(pthread_create);
 PYRO_OWN(thrd_create);
-PYRO_OWN(signalfd);
 
 void pyro_hook_resolve(void)
 {
 	static const struct pyro_hooked hooked[] = {PYRO_HOOKED(pthread_create),
-						    PYRO_HOOKED(thrd_create),
-						    PYRO_HOOKED(signalfd)};
+						    PYRO_HOOKED(thrd_create)};
 
 	pyro_next_resolve(hooked, PYRO_COUNT_OF(hooked));
 }

@@ -9,6 +9,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
+#include <signal.h>
 #include <stdarg.h>
 #include <stdatomic.h>
 #include <sys/epoll.h>
@@ -27,7 +28,11 @@
 
 #include "source/hook.h"
 #include "source/next.h"
+#include "source/signal_hook.h"
 #include "source/timed.h"
+
+/* The mask to wait with. */
+#define UNDISTURBED(mask) pyro_signal_undisturbed(mask, &(sigset_t){0})
 
 /* XX(result, name, (parameters), (arguments)) */
 #define FILE_CALLS(XX)                                                         \
@@ -72,21 +77,21 @@
 	XX(int, ppoll,                                                        \
 	   (struct pollfd * fds, nfds_t n, const struct timespec *t,          \
 	    const sigset_t *mask),                                            \
-	   (fds, n, t, mask))                                                 \
+	   (fds, n, t, UNDISTURBED(mask)))                                    \
 	XX(int, select,                                                       \
 	   (int n, fd_set *r, fd_set *w, fd_set *e, struct timeval *t),       \
 	   (n, r, w, e, t))                                                   \
 	XX(int, pselect,                                                      \
 	   (int n, fd_set *r, fd_set *w, fd_set *e, const struct timespec *t, \
 	    const sigset_t *mask),                                            \
-	   (n, r, w, e, t, mask))                                             \
+	   (n, r, w, e, t, UNDISTURBED(mask)))                                \
 	XX(int, epoll_wait,                                                   \
 	   (int fd, struct epoll_event *events, int max, int ms),             \
 	   (fd, events, max, ms))                                             \
 	XX(int, epoll_pwait,                                                  \
 	   (int fd, struct epoll_event *events, int max, int ms,              \
 	    const sigset_t *mask),                                            \
-	   (fd, events, max, ms, mask))
+	   (fd, events, max, ms, UNDISTURBED(mask)))
 
 #define PROCESS_CALLS(XX)                                                \
 	XX(pid_t, waitpid, (pid_t pid, int *status, int options),        \
@@ -139,7 +144,7 @@
 	XX(int, epoll_pwait2,                                                  \
 	   (int fd, struct epoll_event *events, int max,                       \
 	    const struct timespec *t, const sigset_t *mask),                   \
-	   (fd, events, max, t, mask))                                         \
+	   (fd, events, max, t, UNDISTURBED(mask)))                            \
 	FORTIFIED_CALLS(XX)
 #define FORTIFIED_CALLS(XX)                                                \
 	XX(ssize_t, __read_chk, (int fd, void *to, size_t n, size_t room), \
@@ -159,7 +164,7 @@
 	XX(int, __ppoll_chk,                                               \
 	   (struct pollfd * fds, nfds_t n, const struct timespec *t,       \
 	    const sigset_t *mask, size_t room),                            \
-	   (fds, n, t, mask, room))
+	   (fds, n, t, UNDISTURBED(mask), room))
 #define DECLARE(result, name, parameters, arguments) result name parameters;
 FORTIFIED_CALLS(DECLARE)
 ssize_t __recvfrom_chk(int fd, void *to, size_t n, size_t room, int flags,

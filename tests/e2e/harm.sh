@@ -30,6 +30,9 @@ for how in linked preloaded; do
 	succeeded "the signal is read from a descriptor, $how"
 	sampled "the signal is read from a descriptor, $how" 70 burn_blocked
 
+	run $how "$programs/sigwaits"
+	succeeded "waits for signals, $how"
+
 	run $how "$harm" reset-signals 1
 	succeeded "all signals reset, $how" -
 	sampled "all signals reset, $how" 40
