@@ -80,6 +80,7 @@ static void test_defaults(void **state)
 	assert_int_equal(config.lines_cpu_permille, 10);
 	assert_int_equal(config.lines_memory_mib, 64);
 	assert_int_equal(config.memory_mib, 64);
+	assert_int_equal(config.overhead_permille, 10);
 	assert_int_equal(config.types, DEFAULT_TYPES);
 	assert_int_equal(config.heap_interval, 524288);
 	assert_false(config.heap_ages);

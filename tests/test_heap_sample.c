@@ -232,6 +232,53 @@ static void test_thinning(void **state)
 	check_mean(mix.name, "in-use bytes", z[1]);
 }
 
+/* The rate is halved three times and doubled again while the program goes on: each
+ * sample weighs what it was drawn with. The variance is that of the lowest rate,
+ * which is more than there is. */
+static void test_halvings(void **state)
+{
+	static const struct mix mix = {
+		"halved", 8192, {{100, 900}, {3000, 95}, {100000, 5}}};
+	static const unsigned halvings[] = {0, 1, 2, 3, 3, 2, 1, 0};
+	const size_t part = ALLOCATIONS / 4 / PYRO_COUNT_OF(halvings);
+	static struct run run;
+	double z[2] = {0};
+
+	(void)state;
+	for (uint64_t seed = 1; seed <= SEEDS; seed++) {
+		uint64_t random = seed * UINT64_C(0x9e6c63d0876a9a47);
+		uint64_t clock = 1;
+
+		begin(&run, mix.interval, random);
+		run.interval = 8 * mix.interval;
+		for (size_t i = 0; i < PYRO_COUNT_OF(run.weight); i++)
+			run.weight[i] = pyro_poisson_weight(i, run.interval);
+		for (size_t i = 0; i < part * PYRO_COUNT_OF(halvings); i++) {
+			if (i % part == 0)
+				pyro_heap_set_halvings(halvings[i / part]);
+			allocate(&run, next_random(&random) % BLOCKS,
+				 draw_size(&mix, &random));
+			if (i % 500 != 0)
+				continue;
+			pyro_slots_sweep(add_record, &run.alloc);
+			pyro_heap_adapt(clock += PYRO_NS_PER_SEC);
+			assert_true(pyro_heap_interval() >=
+				    mix.interval << halvings[i / part]);
+		}
+		pyro_slots_sweep(add_record, &run.alloc);
+		assert_int_equal(pyro_slots_lost(PYRO_KIND_HEAP).count, 0);
+		assert_int_equal(pyro_heap_interval(), mix.interval);
+		z[0] += check(mix.name, "alloc objects", run.alloc.objects,
+			      run.true_alloc.objects_var,
+			      run.true_alloc.objects);
+		z[1] += check(mix.name, "alloc bytes", run.alloc.bytes,
+			      run.true_alloc.bytes_var, run.true_alloc.bytes);
+		end();
+	}
+	check_mean(mix.name, "alloc objects", z[0]);
+	check_mean(mix.name, "alloc bytes", z[1]);
+}
+
 static void play_seeds(const struct mix *mix)
 {
 	static struct run run;
@@ -373,6 +420,7 @@ int main(void)
 		cmocka_unit_test(test_rate),
 		cmocka_unit_test(test_mixes),
 		cmocka_unit_test(test_thinning),
+		cmocka_unit_test(test_halvings),
 	};
 
 	return cmocka_run_group_tests(tests, set_up, NULL);

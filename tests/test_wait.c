@@ -164,6 +164,38 @@ static void test_rate_rises_without_bias(void **state)
 			    sqrt(RUNS));
 }
 
+/* The same where the budget says so, and it comes back only as far as that allows. */
+static void test_rate_is_halved_without_bias(void **state)
+{
+	const uint64_t n = 20000, ns = 300000;
+	double mean = 0;
+
+	(void)state;
+	for (int run = 0; run < RUNS; run++) {
+		begin(RATE, false);
+		for (uint64_t i = 0; i < n; i++) {
+			if (i == n / 4)
+				pyro_wait_set_halvings(2);
+			if (i == n / 2)
+				pyro_wait_set_halvings(1);
+			blocked(ns);
+			if (i % 64 == 63) {
+				sweep();
+				rest();
+			}
+			if (i == n / 2 - 1)
+				assert_int_equal(pyro_wait_state.rate,
+						 4 * RATE);
+		}
+		sweep();
+		mean += (double)seen[PYRO_KIND_BLOCK].sum.value / RUNS;
+		assert_int_equal(pyro_wait_state.rate, 2 * RATE);
+	}
+	assert_true(fabs(mean - (double)(n * ns)) <
+		    BOUND * sqrt((double)n * (double)ns * 4 * (double)RATE) /
+			    sqrt(RUNS));
+}
+
 static void test_nothing_is_nothing(void **state)
 {
 	(void)state;
@@ -224,6 +256,39 @@ static void test_delays_add_up(void **state)
 	assert_int_equal(pyro_wait_take_left_over().value, 0);
 }
 
+/* Fewer stacks, and the same sums. What is allowed comes in small change: 15 a
+ * second in looks of 20 ms each. */
+static void test_delays_add_up_when_halved(void **state)
+{
+	struct pyro_weight rest_of;
+	size_t before;
+
+	(void)state;
+	begin(0, true);
+	pyro_wait_set_halvings(6);
+	for (int i = 0; i < 2 * PYRO_CAUSED_RATE_MAX; i++) {
+		caused(1, 100);
+		if (i % 64 == 63)
+			sweep();
+	}
+	sweep();
+	before = seen[PYRO_KIND_MUTEX].records;
+	for (uint64_t now = 1; now <= 200; now++) {
+		pyro_wait_adapt(UINT64_C(1) << 50 | now * 20 * PYRO_NS_PER_MS);
+		caused(1, 100);
+		caused(1, 100);
+		sweep();
+	}
+	assert_in_range(seen[PYRO_KIND_MUTEX].records - before,
+			4 * (PYRO_CAUSED_RATE_MAX >> 6) - 2,
+			4 * (PYRO_CAUSED_RATE_MAX >> 6) + 17);
+	rest_of = pyro_wait_take_not_captured(PYRO_KIND_MUTEX);
+	assert_int_equal(seen[PYRO_KIND_MUTEX].sum.count + rest_of.count,
+			 2 * PYRO_CAUSED_RATE_MAX + 400);
+	assert_int_equal(seen[PYRO_KIND_MUTEX].sum.value + rest_of.value,
+			 (2 * PYRO_CAUSED_RATE_MAX + 400) * 100);
+}
+
 static int set_up(void **state)
 {
 	(void)state;
@@ -241,7 +306,9 @@ int main(void)
 		cmocka_unit_test(test_short_waits_are_right_on_average),
 		cmocka_unit_test(test_rate_rises_without_bias),
 		cmocka_unit_test(test_nothing_is_nothing),
+		cmocka_unit_test(test_rate_is_halved_without_bias),
 		cmocka_unit_test(test_delays_add_up),
+		cmocka_unit_test(test_delays_add_up_when_halved),
 	};
 
 	return cmocka_run_group_tests(tests, set_up, NULL);

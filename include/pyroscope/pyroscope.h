@@ -315,6 +315,15 @@ struct pyroscope_config {
 	 * Variable: PYROSCOPE_MEMORY_MIB.
 	 * Default (0): 64. */
 	uint32_t memory_mib;
+
+	/* What profiling may take: thousandths, 1 to 1000, of the program's CPU
+	 * time or of one core, whichever is more. Above, rates halve until it is
+	 * less (pyroscope_stats.overhead_ppm): sample_rate, heap_interval, those
+	 * of waits; "threads" are looked at less often. At most six times, and
+	 * not for what is read once of each object.
+	 * Variable: PYROSCOPE_OVERHEAD_PERMILLE.
+	 * Default (0): 10. */
+	uint32_t overhead_permille;
 };
 
 /* The value to initialise a configuration with:
@@ -328,7 +337,7 @@ struct pyroscope_config {
 	{                                                                      \
 		sizeof(struct pyroscope_config), NULL, NULL, 0, 0, NULL, NULL, \
 			0, 0, NULL, 0, NULL, NULL, NULL, NULL, NULL, NULL,     \
-			NULL, NULL, 0, 0, 0                                    \
+			NULL, NULL, 0, 0, 0, 0                                 \
 	}
 
 /* Set one field of config by its name, as programs do that have settings of their
@@ -848,6 +857,23 @@ struct pyroscope_stats {
 	 * by memory_mib or by the system. */
 	uint64_t memory_bytes;
 	uint64_t memory_refused;
+
+	/* What profiling takes, in nanoseconds of CPU time. In signal handlers,
+	 * with 2.3 us for the delivery of each signal; and in calls that take a
+	 * sample of the heap or of waiting. One in 16 is measured and stands for
+	 * all. What calls take that pass through the library without a sample
+	 * cannot be measured here; docs/benchmarks.md has it. */
+	uint64_t handlers_cpu_ns;
+	uint64_t hooks_cpu_ns;
+	/* Of library_cpu_ns: for what is read once of each loaded object, its
+	 * tables and names, and for lines. */
+	uint64_t reading_cpu_ns;
+	/* All of that without reading_cpu_ns, in the last interval of some
+	 * seconds: millionths of the program's CPU time or of one core,
+	 * whichever is more. Above overhead_permille rates halve, well below
+	 * they double again; how many times they are halved now. */
+	uint64_t overhead_ppm;
+	uint64_t rate_halvings;
 };
 
 /* The value to initialise it with: its size, and zeros. */
@@ -855,7 +881,7 @@ struct pyroscope_stats {
 	{                                                                     \
 		sizeof(struct pyroscope_stats), 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, \
 			0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, \
-			0, 0, 0, 0, 0, 0, 0                                   \
+			0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0                    \
 	}
 
 /* Read the counters into stats, whose size is set:

@@ -288,6 +288,7 @@ static void arm(struct pyro_session *s)
 	s->next_scan_ns = 0;
 	s->scan_pause_ns = SCAN_AGAIN_NS / 2;
 	scan(s, pyro_clock_ns(CLOCK_MONOTONIC));
+	pyro_budget_start(s);
 	atomic_store(&s->armed, 1);
 	pyro_wake(&s->armed);
 }
@@ -326,7 +327,8 @@ static bool collect(struct pyro_session *s, bool *last)
 	uint32_t types = atomic_load(&s->types_asked);
 
 	if (over)
-		pyro_threads_window_take(s, stop);
+		pyro_threads_window_take(
+			s, asked != atomic_load(&s->flush_done), stop);
 	if (stop) {
 		switch_off(s);
 	} else {
@@ -346,6 +348,8 @@ static bool collect(struct pyro_session *s, bool *last)
 		atomic_store(&s->flush_done, asked);
 		pyro_wake(&s->flush_done);
 	}
+	if (!stop)
+		pyro_budget_round(s, over);
 	return busy;
 }
 

@@ -124,6 +124,7 @@ static int set_numbers(struct pyro_config *config, const struct origin *origin)
 		{PYRO_SET_HEAP_INTERVAL, &config->heap_interval},
 		{PYRO_SET_BLOCK_CLASSES, &config->block_classes},
 		{PYRO_SET_INHERIT_LABELS, &config->inherit_labels},
+		{PYRO_SET_OVERHEAD_PERMILLE, &config->overhead_permille},
 		{PYRO_SET_LINES_CPU_PERMILLE, &config->lines_cpu_permille},
 		{PYRO_SET_LINES_MEMORY_MIB, &config->lines_memory_mib},
 		{PYRO_SET_MEMORY_MIB, &config->memory_mib},

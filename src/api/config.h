@@ -32,8 +32,9 @@ struct pyro_config {
 	uint32_t memory_mib;
 	uint32_t types; /* PYRO_TYPE_ */
 	uint32_t heap_interval;
-	uint32_t block_classes;    /* bits 1 << enum pyro_wait_class */
-	uint32_t inherit_labels;   /* 0 or 1 */
+	uint32_t block_classes;  /* bits 1 << enum pyro_wait_class */
+	uint32_t inherit_labels; /* 0 or 1 */
+	uint32_t overhead_permille;
 	bool heap_ages;            /* in-use by how long it has been so */
 	bool strip;                /* folders of file names */
 	bool trace_ids;            /* as labels of samples */

@@ -34,6 +34,7 @@ void pyro_heap_window_pause(struct pyro_session *s, bool paused)
 		s->heap_paused_since_ns = now;
 	} else {
 		pyro_heap_start(s->config.heap_interval);
+		pyro_heap_set_halvings(s->own.halvings);
 		s->heap_paused_ns += now - s->heap_paused_since_ns;
 		s->heap_paused_since_ns = 0;
 	}

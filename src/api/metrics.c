@@ -20,6 +20,17 @@ static void gauge(struct pyro_buf *out, const char *name, const char *help,
 			name, help, name, name, (unsigned long long)value);
 }
 
+/* In decimals: of 10 to the power of digits. */
+static void put_fraction(struct pyro_buf *out, uint64_t value, int digits)
+{
+	uint64_t one = 1;
+
+	for (int i = 0; i < digits; i++)
+		one *= 10;
+	pyro_buf_printf(out, "%llu.%0*llu\n", (unsigned long long)(value / one),
+			digits, (unsigned long long)(value % one));
+}
+
 static void value_of(struct pyro_buf *out, const char *name, const char *label,
 		     const char *text, uint64_t value)
 {
@@ -78,14 +89,35 @@ static void write_profiles(struct pyro_buf *out,
 			(unsigned long long)s->tries_failed);
 }
 
-/* Seconds, as Prometheus has them. */
-static void write_seconds(struct pyro_buf *out, const char *name,
-			  const char *help, uint64_t ns)
+static void write_own(struct pyro_buf *out, const struct pyroscope_stats *s)
 {
-	counter(out, name, help);
-	pyro_buf_printf(out, "pyroscope_%s %llu.%09llu\n", name,
-			(unsigned long long)(ns / PYRO_NS_PER_SEC),
-			(unsigned long long)(ns % PYRO_NS_PER_SEC));
+	const struct {
+		const char *name;
+		uint64_t ns;
+	} parts[] = {
+		{"handlers", s->handlers_cpu_ns},
+		{"hooks", s->hooks_cpu_ns},
+		{"reading", s->reading_cpu_ns},
+		{"threads", s->library_cpu_ns - pyro_min(s->library_cpu_ns,
+							 s->reading_cpu_ns)},
+	};
+
+	counter(out, "own_cpu_seconds_total",
+		"CPU time that profiling takes, by where.");
+	for (size_t i = 0; i < PYRO_COUNT_OF(parts); i++) {
+		pyro_buf_printf(out,
+				"pyroscope_own_cpu_seconds_total{part=\"%s\"} ",
+				parts[i].name);
+		put_fraction(out, parts[i].ns, 9);
+	}
+	pyro_buf_puts(out, "# HELP pyroscope_overhead_ratio CPU time of "
+			   "profiling to that of the program or one core.\n"
+			   "# TYPE pyroscope_overhead_ratio gauge\n"
+			   "pyroscope_overhead_ratio ");
+	put_fraction(out, s->overhead_ppm, 6);
+	gauge(out, "rate_halvings",
+	      "How many times rates are halved, to stay within the budget.",
+	      s->rate_halvings);
 }
 
 static void write_paused(struct pyro_buf *out)
@@ -115,12 +147,12 @@ void pyro_metrics_write(struct pyro_buf *out)
 	pyroscope_stats(&s);
 	write_samples(out, &s);
 	write_profiles(out, &s);
+	write_own(out, &s);
 	write_paused(out);
-	write_seconds(out, "unsampled_seconds_total",
-		      "CPU time that no sample explains.", s.unsampled_ns);
-	write_seconds(out, "library_cpu_seconds_total",
-		      "CPU time of the library's own threads.",
-		      s.library_cpu_ns);
+	counter(out, "unsampled_seconds_total",
+		"CPU time that no sample explains.");
+	pyro_buf_puts(out, "pyroscope_unsampled_seconds_total ");
+	put_fraction(out, s.unsampled_ns, 9);
 	gauge(out, "heap_live_samples", "Sampled blocks in use.", s.heap_live);
 	gauge(out, "heap_interval_bytes", "Bytes from a sample to the next.",
 	      s.heap_interval);

@@ -198,10 +198,12 @@ static int ship(struct pyro_session *s, enum pyro_output kind,
 }
 
 bool pyro_output_window(struct pyro_session *s, enum pyro_output kind,
-			const struct pyro_profile *profile)
+			struct pyro_profile *profile)
 {
-	int err = goes_nowhere(s) ? 0 : ship(s, kind, profile);
+	int err;
 
+	pyro_budget_comment(s, profile);
+	err = goes_nowhere(s) ? 0 : ship(s, kind, profile);
 	if (err) {
 		PYRO_LOG_ONCE("a profile could not be written: %s",
 			      pyroscope_strerror(err));

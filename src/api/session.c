@@ -140,6 +140,7 @@ int pyro_session_run(enum pyro_start_how how)
 	if (err)
 		goto free_modules;
 	s->sequence = 0;
+	s->own = (struct pyro_own){0};
 	s->marked = false;
 	s->batched = 0;
 	s->stale = inherited != NULL;

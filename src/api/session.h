@@ -143,8 +143,9 @@ struct pyro_session {
 			bool armed, known, gone;
 		} * asked;
 		size_t count, cap;
-		uint32_t own;    /* the library as a module; 0: part of one */
-		bool taken, any; /* to be written; since the start */
+		uint32_t own;     /* the library as a module; 0: part of one */
+		uint64_t took_ns; /* of the library's CPU time, so far */
+		bool taken, any;  /* to be written; since the start */
 	} threads;
 	/* Who has created them. */
 	struct pyro_births {
@@ -163,6 +164,16 @@ struct pyro_session {
 		struct pyro_weight not_captured, left_over;
 		uint64_t lost;
 	} waits[2];
+	/* What the library takes itself. */
+	struct pyro_own {
+		unsigned halvings; /* of the rates that were asked for */
+		/* The interval: when it began; CPU time so far then, the
+		 * library's and the program's. */
+		uint64_t since_ns, own_ns, program_ns;
+		/* Of looks at all threads: what was still to be paid for then,
+		 * what came to it, and when all will be. */
+		uint64_t debt_ns, moments_ns, paid_ns;
+	} own;
 	uint64_t next_scan_ns, scan_pause_ns;
 	uint64_t next_urgent_ns, urgent_pause_ns;
 	uint64_t loading_ns; /* until then objects may come and go often */
@@ -269,8 +280,9 @@ void pyro_wait_window_free(struct pyro_session *s);
 
 /* threads_window.c: nothing where threads are not profiled. */
 void pyro_threads_window_start(struct pyro_session *s);
-/* Look at all threads, while they can be asked: that is before a stop. */
-void pyro_threads_window_take(struct pyro_session *s, bool last);
+/* Look at all threads, while they can be asked: that is before a stop. Not where
+ * the budget does not allow it, unless somebody has asked for it. */
+void pyro_threads_window_take(struct pyro_session *s, bool asked, bool last);
 /* A stack with its labels, or, of thread tid unless that is 0, without them: what a
  * thread that was asked has told. */
 void pyro_threads_window_add(struct pyro_session *s,
@@ -278,6 +290,22 @@ void pyro_threads_window_add(struct pyro_session *s,
 /* Write what was taken. */
 void pyro_threads_window_end(struct pyro_session *s, bool last);
 void pyro_threads_window_free(struct pyro_session *s);
+
+/* budget.c: all of the collector. */
+/* What was before is the start, and not measured. */
+void pyro_budget_start(struct pyro_session *s);
+/* After each round; over: a window has ended. */
+void pyro_budget_round(struct pyro_session *s, bool over);
+/* CPU time of the calling thread of the library, without that for reading; to be
+ * subtracted from a later one. */
+uint64_t pyro_budget_work_ns(void);
+/* May all threads be looked at again? */
+bool pyro_budget_allows_moment(const struct pyro_session *s);
+/* That has taken so much of pyro_budget_work_ns(). */
+void pyro_budget_moment(struct pyro_session *s, uint64_t took_ns);
+/* Say how far the rates of the window are from what was asked for. */
+void pyro_budget_comment(const struct pyro_session *s,
+			 struct pyro_profile *profile);
 
 /* births_window.c: the same by who has created them. */
 void pyro_births_add(struct pyro_session *s, struct pyro_stack_frames *stack,
@@ -298,7 +326,7 @@ void pyro_output_comment(struct pyro_profile *profile, const char *what,
 			 const uint64_t stops[PYRO_STOP_COUNT], uint64_t lost);
 /* False: it was dropped, after a log line. */
 bool pyro_output_window(struct pyro_session *s, enum pyro_output kind,
-			const struct pyro_profile *profile);
+			struct pyro_profile *profile);
 /* In a folder: tell that samples are pending, or that all were written. */
 void pyro_output_mark(struct pyro_session *s, bool pending);
 

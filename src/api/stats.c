@@ -7,6 +7,7 @@
 
 #include "api/session.h"
 #include "base/arena.h"
+#include "base/cost.h"
 #include "base/os.h"
 #include "capture/labels.h"
 #include "source/bind.h"
@@ -17,6 +18,7 @@ struct pyro_counts pyro_counts;
 
 void pyro_counts_stopped(void)
 {
+	pyro_counts.rate_halvings = 0;
 	pyro_counts.objects = 0;
 	pyro_counts.tables_bytes = 0;
 }
@@ -24,6 +26,7 @@ void pyro_counts_stopped(void)
 void pyro_counts_forked(void)
 {
 	memset(&pyro_counts, 0, sizeof(pyro_counts));
+	pyro_cost_forked();
 	for (int i = 0; i < PYRO_LABELS_REFUSALS; i++)
 		pyro_labels_refused[i] = 0;
 }
@@ -75,6 +78,16 @@ static void read_calls(struct pyroscope_stats *out)
 	out->calls_unseen = counts.elsewhere;
 }
 
+static void read_own(struct pyroscope_stats *out)
+{
+	out->library_cpu_ns = pyro_library_cpu_ns();
+	out->reading_cpu_ns = pyro_cost_ns(PYRO_COST_READING);
+	out->handlers_cpu_ns = pyro_cost_ns(PYRO_COST_HANDLERS);
+	out->hooks_cpu_ns = pyro_cost_ns(PYRO_COST_HOOKS);
+	out->overhead_ppm = pyro_counts.overhead_ppm;
+	out->rate_halvings = pyro_counts.rate_halvings;
+}
+
 int pyroscope_stats(struct pyroscope_stats *stats)
 {
 	struct pyroscope_stats now = {0};
@@ -86,7 +99,7 @@ int pyroscope_stats(struct pyroscope_stats *stats)
 	read_profiles(&now);
 	read_calls(&now);
 	now.threads_unarmed = pyro_cpu_unarmed();
-	now.library_cpu_ns = pyro_library_cpu_ns();
+	read_own(&now);
 	now.heap_samples = pyro_counts.heap_samples;
 	now.heap_lost = pyro_counts.heap_lost;
 	now.heap_live = pyro_live_count();

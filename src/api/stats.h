@@ -18,6 +18,8 @@ struct pyro_counts {
 	_Atomic uint64_t unsampled_ns;
 	_Atomic uint64_t heap_samples, heap_lost;
 	_Atomic uint64_t written, unwritten; /* profiles: files; given up */
+	/* Of the last interval, in parts per million; now. */
+	_Atomic uint64_t overhead_ppm, rate_halvings;
 	/* As of the collector's last look. */
 	_Atomic uint64_t objects, tables_bytes;
 	struct pyro_upload_stats upload;

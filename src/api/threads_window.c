@@ -208,12 +208,14 @@ static uint32_t own_module(void)
 	return map ? map->module : 0;
 }
 
-void pyro_threads_window_take(struct pyro_session *s, bool last)
+void pyro_threads_window_take(struct pyro_session *s, bool asked, bool last)
 {
 	struct pyro_moment *m = &s->threads;
+	uint64_t began = pyro_budget_work_ns();
 
 	/* The program ending is a moment only where there is no better one. */
-	if (!(s->types & PYRO_TYPE_MOMENT) || (last && m->any))
+	if (!(s->types & PYRO_TYPE_MOMENT) || (last && m->any) ||
+	    !(asked || pyro_budget_allows_moment(s)))
 		return;
 	pyro_stacks_clear(&m->stacks);
 	m->own = own_module();
@@ -226,6 +228,7 @@ void pyro_threads_window_take(struct pyro_session *s, bool last)
 		pyro_births_take(s);
 	m->count = 0; /* answers that are late find nobody */
 	m->taken = m->any = true;
+	m->took_ns = pyro_budget_work_ns() - began;
 }
 
 static void write_as(struct pyro_session *s, const struct pyro_stacks *stacks,
@@ -266,6 +269,7 @@ void pyro_threads_window_end(struct pyro_session *s, bool last)
 {
 	const struct pyro_stacks *now = &s->threads.stacks;
 	uint32_t types = s->types;
+	uint64_t began = pyro_budget_work_ns();
 
 	if (!s->threads.taken)
 		return;
@@ -284,4 +288,6 @@ void pyro_threads_window_end(struct pyro_session *s, bool last)
 	if (types & PYRO_TYPE_CREATION)
 		write_as(s, &s->births.now, s->births.not_seen, "threads",
 			 PYRO_OUTPUT_CREATION);
+	pyro_budget_moment(s,
+			   s->threads.took_ns + pyro_budget_work_ns() - began);
 }

@@ -43,6 +43,7 @@ void pyro_wait_window_switch(struct pyro_session *s, uint32_t types)
 		left[0] = cut();
 	pyro_wait_start(types & PYRO_TYPE_BLOCK ? BLOCK_RATE_NS : 0,
 			s->config.block_classes, types & PYRO_TYPE_MUTEX);
+	pyro_wait_set_halvings(s->own.halvings);
 	if (changes && was_mutex)
 		left[1] = cut();
 	for (size_t i = 0; i < 2 && was_mutex; i++)

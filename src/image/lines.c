@@ -10,6 +10,7 @@
 #include <errno.h>
 #include <string.h>
 
+#include "base/cost.h"
 #include "base/os.h"
 
 #define ADDRESS_BITS PYRO_LINES_ADDRESS_BITS
@@ -169,7 +170,7 @@ size_t pyro_lines_resolve(struct pyro_lines *lines, pyro_lines_open_fn *open,
 {
 	size_t waiting = count_waiting(lines);
 	int saved = errno;
-	uint64_t begin;
+	uint64_t begin, spent;
 
 	lines->had_batch = true;
 	if (waiting == 0 || lines->credit_ns < LEAST_NS)
@@ -178,7 +179,9 @@ size_t pyro_lines_resolve(struct pyro_lines *lines, pyro_lines_open_fn *open,
 	pyro_lines_batch(
 		lines, open, arg,
 		begin + pyro_min((uint64_t)lines->credit_ns, cpu_max_ns));
-	lines->credit_ns -= (int64_t)(spent_ns() - begin);
+	spent = spent_ns() - begin;
+	lines->credit_ns -= (int64_t)spent;
+	pyro_cost_add(PYRO_COST_READING, spent);
 	errno = saved;
 	return count_waiting(lines);
 }

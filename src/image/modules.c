@@ -17,6 +17,8 @@
 #include <string.h>
 #include <sys/auxv.h>
 
+#include "base/cost.h"
+#include "base/os.h"
 #include "image/cfi.h"
 #include "image/loads.h"
 #include "image/snapshot.h"
@@ -365,12 +367,10 @@ static int publish(struct pyro_modules *m, const struct maps *maps)
 	return 0;
 }
 
-int pyro_modules_refresh(struct pyro_modules *modules)
+static int read_loaded(struct pyro_modules *modules)
 {
 	struct maps maps = {0};
 
-	if (modules->is_fresh && !pyro_loads_changed(&modules->loads))
-		return 0;
 	modules->is_fresh = false;
 
 	int err = pyro_loads_copy(&modules->loads);
@@ -388,6 +388,25 @@ int pyro_modules_refresh(struct pyro_modules *modules)
 	}
 	modules->is_fresh = true;
 	return 1;
+}
+
+static void count_reading(uint64_t began)
+{
+	pyro_cost_add(PYRO_COST_READING,
+		      pyro_clock_ns(CLOCK_THREAD_CPUTIME_ID) - began);
+}
+
+int pyro_modules_refresh(struct pyro_modules *modules)
+{
+	uint64_t began;
+	int result;
+
+	if (modules->is_fresh && !pyro_loads_changed(&modules->loads))
+		return 0;
+	began = pyro_clock_ns(CLOCK_THREAD_CPUTIME_ID);
+	result = read_loaded(modules);
+	count_reading(began);
+	return result;
 }
 
 const struct pyro_snapshot *
@@ -469,7 +488,6 @@ static void read_symbols(struct pyro_modules *m, struct entry *e)
 	struct pyro_elf elf;
 	bool file_matches;
 
-	e->pub.symbols_tried = true;
 	if (pyro_object_open(&identity, e->header, &elf, &file_matches) != 0)
 		return;
 	if (pyro_symbols_open(&elf, &e->identity.build_id, m->debug_root,
@@ -485,8 +503,13 @@ bool pyro_modules_symbol(struct pyro_modules *modules, uint32_t id,
 
 	if (!e)
 		return false;
-	if (!e->pub.symbols_tried)
+	if (!e->pub.symbols_tried) {
+		uint64_t began = pyro_clock_ns(CLOCK_THREAD_CPUTIME_ID);
+
+		e->pub.symbols_tried = true;
 		read_symbols(modules, e);
+		count_reading(began);
+	}
 	return e->pub.symbols && pyro_symbols_find(e->pub.symbols, vaddr, out);
 }
 

@@ -241,6 +241,18 @@ const struct pyro_setting pyro_setting[PYRO_SETTINGS] = {
 				"for servers from Pyroscope 2.1 on; older ones "
 				"make a series of each trace",
 		},
+	[PYRO_SET_OVERHEAD_PERMILLE] =
+		{
+			.name = "overhead_permille",
+			.kind = PYRO_KIND_NUMBER,
+			.field = FIELD(overhead_permille),
+			.fallback = "10",
+			.min = 1,
+			.max = 1000,
+			.help = "thousandths of the program's CPU time, or of "
+				"one core, that profiling may take; above, "
+				"rates halve",
+		},
 	[PYRO_SET_SYMBOLS] =
 		{
 			.name = "symbols",

@@ -20,6 +20,7 @@ static struct {
 	_Atomic uint64_t unarmed;
 	_Atomic uint64_t read; /* signals that the program reads: bits */
 	_Atomic size_t armed;
+	_Atomic unsigned halvings; /* of the rate that was asked for */
 	size_t armed_max;
 	_Atomic bool paused; /* written under the registry lock */
 } cpu;
@@ -91,8 +92,9 @@ int pyro_cpu_arm(struct pyro_thread *thread, pid_t tid)
 	atomic_store(&thread->tid, tid);
 	atomic_store(&thread->state, PYRO_THREAD_LIVE);
 	if (period && !atomic_load(&cpu.paused))
-		err = make_timer(tid, thread, first_expiry(period), period,
-				 &thread->timer);
+		err = make_timer(tid,
+				 (char *)thread + atomic_load(&cpu.halvings),
+				 first_expiry(period), period, &thread->timer);
 	thread->armed = err == 0;
 	return err;
 }
@@ -134,7 +136,26 @@ void pyro_cpu_unblock_signal(void)
 
 uint64_t pyro_cpu_period_ns(void)
 {
-	return atomic_load(&pyro_cpu_handler.period_ns);
+	return atomic_load(&pyro_cpu_handler.period_ns)
+	       << atomic_load(&cpu.halvings);
+}
+
+/* A timer that is deleted and one that begins at random see what a timer sees that
+ * goes on, on average. The lock is given back in between: threads that begin and
+ * end wait for it. */
+void pyro_cpu_set_halvings(unsigned halvings)
+{
+	atomic_store(&cpu.halvings, halvings);
+	for (size_t i = 0; i < pyro_registry_limit(); i++) {
+		struct pyro_thread *t = pyro_registry_at(i);
+
+		pyro_mutex_lock(&pyro_registry_lock);
+		if (t->armed) {
+			pyro_cpu_disarm(t);
+			pyro_cpu_arm(t, atomic_load(&t->tid));
+		}
+		pyro_mutex_unlock(&pyro_registry_lock);
+	}
 }
 
 int pyro_cpu_signal(void)
@@ -208,6 +229,7 @@ int pyro_cpu_start(uint32_t rate, bool shots)
 
 	atomic_store(&pyro_cpu_handler.period_ns,
 		     rate ? PYRO_NS_PER_SEC / rate : 0);
+	atomic_store(&cpu.halvings, 0);
 	if (rate == 0 && !shots) {
 		atomic_store(&cpu.signal, 0);
 		return 0;
@@ -227,6 +249,7 @@ int pyro_cpu_start(uint32_t rate, bool shots)
 void pyro_cpu_forked(void)
 {
 	atomic_store(&cpu.armed, 0);
+	atomic_store(&cpu.halvings, 0);
 	atomic_store(&cpu.unarmed, 0);
 }
 

@@ -23,7 +23,11 @@ void pyro_cpu_stop(void);
 /* While it is paused no thread has a timer: those there are go, and none is armed.
  * After it the next scan arms all. */
 void pyro_cpu_pause(bool paused);
+/* Of the timers that are armed now. */
 uint64_t pyro_cpu_period_ns(void);
+/* Halve the rate so many times from what was asked for, at most seven times: all
+ * timers are armed anew. Samples that are under way keep their weight. Collector. */
+void pyro_cpu_set_halvings(unsigned halvings);
 /* In a forked child, where no timer exists. */
 void pyro_cpu_forked(void);
 

@@ -5,6 +5,7 @@
  * nothing here calls libc. */
 #include "source/cpu_handler.h"
 
+#include "base/cost.h"
 #include "base/on.h"
 #include "base/os.h"
 #include "base/slots.h"
@@ -22,10 +23,23 @@ static bool is_own(const struct pyro_thread *thread, pid_t tid)
 	       atomic_load_explicit(&thread->tid, memory_order_acquire) == tid;
 }
 
-static struct pyro_record *take(pid_t tid, uint32_t ticks)
+static unsigned halvings_of(const siginfo_t *info)
+{
+	return (uintptr_t)info->si_value.sival_ptr & PYRO_CPU_HALVINGS;
+}
+
+static const struct pyro_thread *entry_of(const siginfo_t *info)
+{
+	const char *value = info->si_value.sival_ptr;
+
+	return (const void *)(value - halvings_of(info));
+}
+
+static struct pyro_record *take(pid_t tid, uint32_t ticks, unsigned halvings)
 {
 	uint64_t period = atomic_load_explicit(&pyro_cpu_handler.period_ns,
-					       memory_order_relaxed);
+					       memory_order_relaxed)
+			  << halvings;
 	struct pyro_record *record =
 		pyro_slots_take(PYRO_KIND_CPU, tid,
 				(struct pyro_weight){ticks, ticks * period});
@@ -50,14 +64,15 @@ static struct pyro_record *take_shot(void)
 static __attribute__((noinline)) struct pyro_record *
 take_for(const siginfo_t *info)
 {
-	const struct pyro_thread *thread = info->si_value.sival_ptr;
 	pid_t tid;
 
 	if (info->si_value.sival_ptr == PYRO_CPU_SHOT)
 		return take_shot();
 	tid = pyro_gettid();
-	return is_own(thread, tid) ? take(tid, 1 + (uint32_t)info->si_overrun)
-				   : NULL;
+	return is_own(entry_of(info), tid)
+		       ? take(tid, 1 + (uint32_t)info->si_overrun,
+			      halvings_of(info))
+		       : NULL;
 }
 
 /* A shot comes without an entry: the kernel copies the stack. */
@@ -65,9 +80,8 @@ static const struct pyro_thread *thread_of(const siginfo_t *info)
 {
 	static const struct pyro_thread unknown;
 
-	return info->si_value.sival_ptr == PYRO_CPU_SHOT
-		       ? &unknown
-		       : info->si_value.sival_ptr;
+	return info->si_value.sival_ptr == PYRO_CPU_SHOT ? &unknown
+							 : entry_of(info);
 }
 
 static void sample(const siginfo_t *info, const ucontext_t *context)
@@ -96,6 +110,7 @@ bool pyro_cpu_sent(const siginfo_t *info)
 
 void pyro_cpu_on_tick(int sig, siginfo_t *info, void *context)
 {
+	uint64_t began;
 	unsigned entered;
 
 	(void)sig;
@@ -103,10 +118,12 @@ void pyro_cpu_on_tick(int sig, siginfo_t *info, void *context)
 	 * its default, and most often that is to ignore it (cpu.c). */
 	if (info->si_code != SI_TIMER)
 		return;
+	began = pyro_cost_begin(PYRO_COST_HANDLERS);
 	/* First: a stop that is not seen below waits until this one is out, and
 	 * frees nothing before. */
 	entered = pyro_readers_enter();
 	if (pyro_on_get() != PYRO_ON_NO)
 		sample(info, context);
 	pyro_readers_leave(entered);
+	pyro_cost_end(PYRO_COST_HANDLERS, began);
 }

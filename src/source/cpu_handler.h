@@ -17,6 +17,11 @@ struct pyro_cpu_handler {
  * asked for its stack once (cpu.h). */
 #define PYRO_CPU_SHOT ((void *)1)
 
+/* The lowest bits of an entry's address, which are 0: how many times the period of
+ * the timer was doubled, whose signal it is. */
+#define PYRO_CPU_HALVINGS ((uintptr_t)7)
+_Static_assert(_Alignof(struct pyro_thread) > PYRO_CPU_HALVINGS, "bits");
+
 extern struct pyro_cpu_handler pyro_cpu_handler;
 
 /* Comes a signal from a timer of ours? */

@@ -17,7 +17,8 @@
 
 /* Collector only. */
 static struct {
-	uint64_t base;         /* the interval that was asked for */
+	uint64_t asked;        /* the interval that was asked for */
+	uint64_t base;         /* and the least that is allowed now */
 	uint64_t looked_ns;    /* last adaptation; 0: none yet */
 	uint64_t calm_ns;      /* the calm began, */
 	uint64_t calm_samples; /* at this number */
@@ -31,7 +32,7 @@ int pyro_heap_start(uint64_t interval)
 
 	if (err)
 		return err;
-	control.base = interval;
+	control.asked = control.base = interval;
 	control.looked_ns = 0;
 	control.random = pyro_random() | 1;
 	atomic_store(&pyro_heap.debt, 0);
@@ -56,6 +57,17 @@ void pyro_heap_forked(void)
 {
 	pyro_live_forked();
 	atomic_store(&pyro_heap.debt, 0);
+}
+
+/* pyro_heap_adapt() brings it down again. */
+void pyro_heap_set_halvings(unsigned halvings)
+{
+	uint64_t interval;
+
+	control.base = control.asked << halvings;
+	while ((interval = atomic_load(&pyro_heap.interval)) != 0 &&
+	       interval < control.base)
+		pyro_heap_raise(interval);
 }
 
 uint64_t pyro_heap_interval(void)

@@ -24,6 +24,8 @@ void pyro_heap_forget(void);
 /* In a forked child, which has no live samples. Stores only. */
 void pyro_heap_forked(void);
 
+/* Halve the rate so many times from what was asked for. Collector. */
+void pyro_heap_set_halvings(unsigned halvings);
 /* Keep the rate and the live table in bounds. now: CLOCK_MONOTONIC. Often while
  * there are samples. */
 void pyro_heap_adapt(uint64_t now);

@@ -4,6 +4,7 @@
  * No system call but gettid() and the clock, no libc, so errno stays as it is. */
 #include "source/heap_sample.h"
 
+#include "base/cost.h"
 #include "base/on.h"
 #include "base/os.h"
 #include "base/poisson.h"
@@ -126,11 +127,13 @@ void pyro_heap_end_slow(const struct pyro_heap_call *call, uint64_t key,
 {
 	struct pyro_heap_thread *t = &pyro_heap_thread;
 	struct pyro_record *record;
+	uint64_t began;
 
 	if (key == 0) { /* there was no memory */
 		t->left = call->left;
 		return;
 	}
+	began = pyro_cost_begin(PYRO_COST_HOOKS);
 	record = take(t, call->size);
 	if (record && add_live(record, key))
 		pyro_here_commit(record, caller);
@@ -139,4 +142,5 @@ void pyro_heap_end_slow(const struct pyro_heap_call *call, uint64_t key,
 	if (!record || pyro_slots_are_crowded())
 		pyro_heap_raise(t->interval);
 	t->left = draw(t);
+	pyro_cost_end(PYRO_COST_HOOKS, began);
 }

@@ -6,6 +6,7 @@
 #include <stdatomic.h>
 #include <threads.h>
 
+#include "base/cost.h"
 #include "base/on.h"
 #include "base/os.h"
 #include "base/slots.h"
@@ -136,10 +137,11 @@ static __attribute__((noinline)) void tell_birth(const struct pyro_thread *t,
 						 void *caller)
 {
 	struct pyro_record *record;
-	uint64_t mask;
+	uint64_t began, mask;
 
 	if (pyro_slots_are_crowded())
 		return;
+	began = pyro_cost_begin(PYRO_COST_HOOKS);
 	mask = pyro_here_block(UINT64_MAX);
 	record = pyro_slots_take(PYRO_KIND_BIRTH, pyro_gettid(),
 				 (struct pyro_weight){1, 0});
@@ -151,6 +153,7 @@ static __attribute__((noinline)) void tell_birth(const struct pyro_thread *t,
 		pyro_here_commit(record, caller);
 	}
 	pyro_here_block(mask);
+	pyro_cost_end(PYRO_COST_HOOKS, began);
 }
 
 static _Atomic bool inherit_labels;

@@ -4,6 +4,7 @@
  * No system call but gettid() and the clock, no libc, so errno stays as it is. */
 #include "source/wait.h"
 
+#include "base/cost.h"
 #include "base/on.h"
 #include "base/os.h"
 #include "base/xorshift.h"
@@ -31,7 +32,10 @@ static _Atomic uint64_t samples;
 
 /* Collector only. */
 static struct {
-	uint64_t base;       /* the rate that was asked for */
+	uint64_t asked;      /* the rate that was asked for */
+	uint64_t base;       /* and the least that is allowed now */
+	uint32_t caused_max; /* stacks a second of the mutex profile, */
+	uint64_t unused_ns;  /* time that has not brought one yet */
 	uint64_t adapted_ns; /* last adaptation; 0: none yet */
 	uint64_t calm_ns, calm_samples;
 } control;
@@ -97,6 +101,7 @@ static bool record_here(enum pyro_kind kind, enum pyro_wait_class wait_class,
 			struct pyro_weight weight, const void *lock,
 			void *caller)
 {
+	uint64_t began = pyro_cost_begin(PYRO_COST_HOOKS);
 	uint64_t mask = pyro_here_block(UINT64_MAX);
 	struct pyro_record *record =
 		pyro_slots_take(kind, pyro_gettid(), weight);
@@ -107,6 +112,7 @@ static bool record_here(enum pyro_kind kind, enum pyro_wait_class wait_class,
 		pyro_here_commit(record, caller);
 	}
 	pyro_here_block(mask);
+	pyro_cost_end(PYRO_COST_HOOKS, began);
 	return record != NULL;
 }
 
@@ -188,7 +194,8 @@ void pyro_wait_start(uint64_t block_rate, uint32_t classes, bool mutex)
 		atomic_store(&pyro_wait_state.block_since, now);
 	if (!was_mutex)
 		atomic_store(&pyro_wait_state.caused_since, now);
-	control.base = block_rate;
+	control.asked = block_rate;
+	pyro_wait_set_halvings(0);
 	control.adapted_ns = 0;
 	atomic_store(&pyro_wait_state.rate, block_rate);
 	atomic_store(&pyro_wait_state.classes, block_rate ? classes : 0);
@@ -198,6 +205,17 @@ void pyro_wait_start(uint64_t block_rate, uint32_t classes, bool mutex)
 void pyro_wait_forked(void)
 {
 	forget();
+}
+
+void pyro_wait_set_halvings(unsigned halvings)
+{
+	uint64_t rate;
+
+	control.base = control.asked << halvings;
+	control.caused_max = PYRO_CAUSED_RATE_MAX >> halvings;
+	while ((rate = atomic_load(&pyro_wait_state.rate)) != 0 &&
+	       rate < control.base)
+		raise_rate(rate);
 }
 
 static void pay_debt(uint64_t elapsed_ns)
@@ -212,12 +230,14 @@ static void pay_debt(uint64_t elapsed_ns)
 
 static void refill(uint64_t elapsed_ns)
 {
-	uint64_t more = elapsed_ns * PYRO_CAUSED_RATE_MAX / PYRO_NS_PER_SEC;
+	uint64_t each = PYRO_NS_PER_SEC / control.caused_max;
+	uint64_t more = (control.unused_ns + elapsed_ns) / each;
 	uint32_t left = atomic_load(&budget);
 
+	control.unused_ns = (control.unused_ns + elapsed_ns) % each;
 	while (!atomic_compare_exchange_weak(
 		&budget, &left,
-		(uint32_t)pyro_min(left + more, PYRO_CAUSED_RATE_MAX)))
+		(uint32_t)pyro_min(left + more, control.caused_max)))
 		;
 }
 

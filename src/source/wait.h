@@ -84,6 +84,9 @@ void pyro_wait_start(uint64_t block_rate, uint32_t classes, bool mutex);
 /* In a forked child: what the parent has not shown yet is the parent's. Stores
  * only. */
 void pyro_wait_forked(void);
+/* Halve the rates so many times: of the block profile from what was asked for, of
+ * the mutex profile from PYRO_CAUSED_RATE_MAX. */
+void pyro_wait_set_halvings(unsigned halvings);
 /* Keep rates in bounds. now: CLOCK_MONOTONIC. Often while there are samples. */
 void pyro_wait_adapt(uint64_t now);
 

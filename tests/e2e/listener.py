@@ -135,6 +135,12 @@ def texts():
                line.startswith('pyroscope_cpu_samples_total{end="complete"}')]
     check("metrics", len(samples) == 1 and int(samples[0].split()[1]) > 0,
           text[:200])
+    check("metrics: what it takes", all(b"\npyroscope_%s " % name in text for
+          name in (b'own_cpu_seconds_total{part="handlers"}',
+                   b'own_cpu_seconds_total{part="hooks"}',
+                   b'own_cpu_seconds_total{part="reading"}',
+                   b'own_cpu_seconds_total{part="threads"}',
+                   b"overhead_ratio", b"rate_halvings")), text[-900:])
 
 
 def token(word):

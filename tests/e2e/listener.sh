@@ -5,6 +5,8 @@
 . "$(dirname "$0")/_cli.sh"
 export PYTHONPATH=${SOURCE_DIR:?}/tests
 programs=${PROGRAMS_DIR:?}
+# Many are fetched in a short time.
+export PYROSCOPE_OVERHEAD_PERMILLE=1000
 export PYROSCOPE_FORMAT=none PYROSCOPE_HEAP_SAMPLING_INTERVAL_BYTES=16k \
 	PYROSCOPE_PROFILE_TYPES=cpu,heap,mutex,block,threads
 program=

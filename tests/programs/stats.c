@@ -170,7 +170,8 @@ int main(int argc, char **argv)
 	read_while_sampled();
 	check_child();
 	pyroscope_stats(&stats);
-	if (!stats.objects || !stats.tables_bytes || !stats.library_cpu_ns)
+	if (!stats.objects || !stats.tables_bytes || !stats.library_cpu_ns ||
+	    !stats.handlers_cpu_ns || !stats.reading_cpu_ns)
 		wrong = "objects, tables, time of its own";
 	pyroscope_stop(10000);
 	pyroscope_stats(&stats);
