@@ -198,6 +198,32 @@ static void test_late_signals(void **state)
 	pyro_cpu_stop();
 }
 
+/* Whoever waits for signals is not told of those, whatever their timer's rate. */
+static void test_sent(void **state)
+{
+	char *entry = (char *)begin(1000);
+	siginfo_t info;
+
+	(void)state;
+	memset(&info, 0, sizeof(info));
+	info.si_code = SI_TIMER;
+	for (size_t halvings = 0; halvings <= PYRO_CPU_HALVINGS; halvings++) {
+		info.si_value.sival_ptr = entry + halvings;
+		assert_true(pyro_cpu_sent(&info));
+	}
+	info.si_value.sival_ptr = PYRO_CPU_SHOT;
+	assert_true(pyro_cpu_sent(&info));
+	/* The program's own timers. */
+	info.si_value.sival_ptr = &info;
+	assert_false(pyro_cpu_sent(&info));
+	info.si_value.sival_ptr = NULL;
+	assert_false(pyro_cpu_sent(&info));
+	info.si_value.sival_ptr = entry;
+	info.si_code = SI_USER;
+	assert_false(pyro_cpu_sent(&info));
+	pyro_registry_release((struct pyro_thread *)(void *)entry);
+}
+
 #define STEP_NS (200 * PYRO_NS_PER_MS)
 
 /* CPU time under timers whose rate goes down and up again: in all what the clock
@@ -251,6 +277,7 @@ int main(void)
 		cmocka_unit_test(test_handlers),
 		cmocka_unit_test(test_waiting_costs_nothing),
 		cmocka_unit_test(test_late_signals),
+		cmocka_unit_test(test_sent),
 		cmocka_unit_test(test_rates_change),
 	};
 

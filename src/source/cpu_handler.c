@@ -105,7 +105,7 @@ bool pyro_cpu_sent(const siginfo_t *info)
 {
 	return info->si_code == SI_TIMER &&
 	       (info->si_value.sival_ptr == PYRO_CPU_SHOT ||
-		pyro_registry_holds(info->si_value.sival_ptr));
+		pyro_registry_holds(entry_of(info)));
 }
 
 void pyro_cpu_on_tick(int sig, siginfo_t *info, void *context)
