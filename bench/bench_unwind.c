@@ -20,6 +20,7 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include "base/cost.h"
 #include "base/on.h"
 #include "base/os.h"
 #include "base/slots.h"
@@ -372,6 +373,24 @@ static void handle(int sig, void (*handler)(int, siginfo_t *, void *))
 	sigaction(sig, &action, NULL);
 }
 
+/* To measure what a sample takes: most are only counted. */
+static void measuring(void)
+{
+	static double each[ROUNDS];
+	const int times = 1600;
+
+	for (int r = 0; r < ROUNDS; r++) {
+		double begin = now_ns();
+
+		for (int i = 0; i < times; i++)
+			pyro_cost_end(PYRO_COST_HOOKS,
+				      pyro_cost_begin(PYRO_COST_HOOKS));
+		each[r] = (now_ns() - begin) / times;
+	}
+	printf("\nto measure a sample's time: %.0f ns each\n",
+	       median(each, ROUNDS));
+}
+
 int main(void)
 {
 	struct pyro_modules *modules = pyro_modules_new("");
@@ -401,5 +420,6 @@ int main(void)
 	compare(40);
 	compare(100);
 	compare_in_handler(36);
+	measuring();
 	return 0;
 }

@@ -2,16 +2,20 @@
 """costs.py [ROUNDS] - what a whole program pays, as ratios of runs in turns
 
 CPU seconds of programs without the library, at 100 Hz and at 1000 Hz; single
-calls; memory and the library's own threads in a redis-server under load. The
+calls; memory and the library's own threads in a redis-server under load, and there
+what it says itself that it takes, with all types of profiles. The
 thread alone is a library that starts one that sleeps: what glibc charges a
 program for no longer being single-threaded.
 """
 import os
+import re
+import socket
 import statistics
 import subprocess
 import sys
 import tempfile
 import time
+import urllib.request
 
 BUILD = os.environ["BUILD_DIR"]
 LIBRARY = os.path.join(BUILD, "libpyroscope.so.0")
@@ -52,9 +56,21 @@ __attribute__((constructor)) static void start(void)
 """
 
 
+def free_port():
+    with socket.socket() as s:
+        s.bind(("127.0.0.1", 0))
+        return s.getsockname()[1]
+
+
+PORT = free_port()
+
+
 def environment(folder, how):
     env = dict(os.environ, LC_ALL="C")
-    if how == "thread":
+    if how == "own":
+        env.update(LD_PRELOAD=LIBRARY, PYROSCOPE_OUTPUT_DIR=folder,
+                   PYROSCOPE_PPROF_ADDRESS="127.0.0.1:%d" % PORT)
+    elif how == "thread":
         env["LD_PRELOAD"] = os.path.join(folder, "sleeper.so")
     elif how:
         env.update(LD_PRELOAD=LIBRARY, PYROSCOPE_COMMAND="record",
@@ -132,8 +148,17 @@ def library_cpu_ns(pid):
     return total
 
 
+def own_cpu():
+    """Seconds by part, as the library measures them."""
+    text = urllib.request.urlopen("http://127.0.0.1:%d/metrics" % PORT,
+                                  timeout=60).read().decode()
+    return {part: float(value) for part, value in re.findall(
+        r'^pyroscope_own_cpu_seconds_total{part="(\w+)"} (\S+)$', text, re.M)}
+
+
 def redis(folder, how, seconds):
-    """Returns private KiB, shares of a core: the library's, the server's."""
+    """Returns private KiB, shares of a core: the library's, the server's; and the
+    parts of the former, where it tells."""
     socket = os.path.join(folder, "redis.sock")
     server = subprocess.Popen(
         ["redis-server", "--port", "0", "--unixsocket", socket, "--save", ""],
@@ -144,28 +169,36 @@ def redis(folder, how, seconds):
             "-t", "set,get,lpush,lpop,zadd", "-r", "10000"]
     # Start-up is not what a server pays for long.
     subprocess.run(load, stdout=subprocess.DEVNULL, check=True)
+    parts = own_cpu() if how == "own" else {}
     begin, cpu = time.monotonic(), library_cpu_ns(server.pid)
     while time.monotonic() < begin + seconds:
         subprocess.run(load, stdout=subprocess.DEVNULL, check=True)
     took = time.monotonic() - begin
     cpu = library_cpu_ns(server.pid) - cpu
+    if parts:
+        after = own_cpu()
+        parts = {part: (after[part] - parts[part]) / took for part in parts}
     kib = private_kib(server.pid)
     subprocess.run(["redis-cli", "-s", socket, "shutdown", "nosave"],
                    stdout=subprocess.DEVNULL)
     _, _, usage = os.wait4(server.pid, 0)
     server.returncode = 0
-    return kib, cpu / took / 1e9, usage.ru_utime + usage.ru_stime
+    return kib, cpu / took / 1e9, usage.ru_utime + usage.ru_stime, parts
 
 
 def server(folder):
     seconds = 60 if ROUNDS >= 25 else 5
-    without, _, _ = redis(folder, "", 5)
-    kib, share, _ = redis(folder, "100", seconds)
+    without, _, _, _ = redis(folder, "", 5)
+    kib, share, _, _ = redis(folder, "100", seconds)
     print("%-28s %-16s %9.2f MiB private, %.2f without: + %.2f MiB" %
           ("redis-server, memory", "100 Hz", kib / 1024, without / 1024,
            (kib - without) / 1024))
     print("%-28s %-16s %9.3f %% of a core in %d s of load" %
           ("redis-server, our threads", "100 Hz", 100 * share, seconds))
+    _, _, _, parts = redis(folder, "own", seconds)
+    for part, share in parts.items():
+        print("%-28s %-16s %9.3f %% of a core by itself" %
+              ("redis-server, all types", part, 100 * share))
 
 
 def main():
