@@ -88,10 +88,43 @@ static void test_profile(void **state)
 	pyro_profile_free(p);
 }
 
+/* How long they are where they are, if it is of many moments. */
+static void test_wall(void **state)
+{
+	uint64_t frames[] = {0x1234, 0x5678000};
+	const struct pyro_threads_moment all = {.stacks = &stacks,
+						.interval_ns = 9};
+	struct pyro_profile *p;
+
+	(void)state;
+	pyro_stacks_clear(&stacks);
+	pyro_stacks_add(&stacks, STACK(frames, 2, PYRO_STOP_END), 30, 3);
+	pyro_stacks_add(&stacks, STACK(frames, 2, PYRO_STOP_END), 12, 1);
+	stacks.overflow.ticks = 5;
+	stacks.overflow.ns = 50;
+	p = pyro_threads_profile(&all, modules);
+	assert_non_null(p);
+	assert_int_equal(p->type_count, 2);
+	assert_string_equal(pyro_profile_text(p, p->type[0].type), "samples");
+	assert_string_equal(pyro_profile_text(p, p->type[1].type), "time");
+	assert_string_equal(pyro_profile_text(p, p->type[1].unit),
+			    "nanoseconds");
+	assert_string_equal(pyro_profile_text(p, p->period_type.type),
+			    "wallclock");
+	assert_int_equal(p->period, 9);
+	assert_int_equal(p->samples_count, 2);
+	assert_int_equal(p->samples[0].value[0], 4);
+	assert_int_equal(p->samples[0].value[1], 42);
+	assert_int_equal(p->samples[1].value[0], 5);
+	assert_int_equal(p->samples[1].value[1], 50);
+	pyro_profile_free(p);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_profile),
+		cmocka_unit_test(test_wall),
 	};
 
 	return cmocka_run_group_tests(tests, begin, end);

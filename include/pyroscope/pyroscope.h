@@ -458,7 +458,9 @@ PYROSCOPE_API int pyroscope_resume(const char *types);
 /* Take a profile and write it, for a program that has a page or a command for it.
  *
  * kind is "cpu", "heap", "mutex", "block" or "threads", of which profile_types must
- * have something. seconds, at most 3600, is how long: the call returns when they are
+ * have something, or "wall", in any case: all the time of all threads, waiting or
+ * not, by what they do at some hundred moments a second, or as many as take a twentieth
+ * of one core. Threads that wait are not interrupted. seconds, at most 3600, is how long: the call returns when they are
  * over. What is sent to the server is the same with it and without, only that a
  * window ends before and after. Of the heap, what was allocated is of these
  * seconds, what is in use of their end; with 0 that is now, as are "threads". fd,
@@ -480,7 +482,8 @@ PYROSCOPE_API int pyroscope_profile_write(const char *kind, uint32_t seconds,
  *
  * At /debug/pprof/ are: profile (CPU time), heap, allocs, mutex, block, threads,
  * goroutine (the same), delta_heap, delta_mutex, delta_block; with seconds=N of the
- * next N seconds, with debug=1 as text; and /metrics for Prometheus. By a thread of
+ * next N seconds, with debug=1 as text; /debug/fgprof, all the time of all threads
+ * (pyroscope_profile_write(), "wall"); and /metrics for Prometheus. By a thread of
  * the library and libmicrohttpd.so.12. The setting pprof_address does the same from
  * the start of profiling.
  *

@@ -100,8 +100,9 @@ static void add_record(struct pyro_session *s, const struct pyro_record *record)
 					&map))
 			stack.stop = PYRO_STOP_UNLOADED;
 		/* Hooks in which a thread waits, as it does without them. */
-		if (record->kind == PYRO_KIND_THREADS && map &&
-		    map->module == s->threads.own)
+		if ((record->kind == PYRO_KIND_THREADS ||
+		     record->kind == PYRO_KIND_WALL) &&
+		    map && map->module == s->threads.own)
 			continue;
 		frames[stack.depth++] =
 			map ? (uint64_t)map->module << 48 |
@@ -116,7 +117,13 @@ static void add_record(struct pyro_session *s, const struct pyro_record *record)
 		pyro_births_add(s, &stack, &record->birth);
 		return;
 	}
+	if (record->kind == PYRO_KIND_WALL) {
+		pyro_wall_add(s, &stack, record->weight);
+		return;
+	}
 	if (record->kind == PYRO_KIND_THREADS) {
+		pyro_wall_answer(s, &stack, record->tid);
+		stack.labels = record->labels;
 		pyro_threads_window_add(s, &stack, record->tid);
 		return;
 	}
@@ -329,6 +336,7 @@ static bool collect(struct pyro_session *s, bool *last)
 	if (over)
 		pyro_threads_window_take(
 			s, asked != atomic_load(&s->flush_done), stop);
+	pyro_wall_round(s, over, stop);
 	if (stop) {
 		switch_off(s);
 	} else {
@@ -340,8 +348,10 @@ static bool collect(struct pyro_session *s, bool *last)
 
 	bool busy = refresh(s, now) > 0;
 
-	if (over)
+	if (over) {
 		pyro_windows_round(s, stop);
+		pyro_wall_window_end(s, stop);
+	}
 	if (!stop && types != atomic_load(&s->types_done))
 		change_types(s, types, over, now);
 	if (asked != atomic_load(&s->flush_done)) {
@@ -360,6 +370,8 @@ static void wait_for_work(struct pyro_session *s, bool busy)
 	uint64_t now = pyro_clock_ns(CLOCK_MONOTONIC);
 
 	end = pyro_min(end, s->next_scan_ns);
+	if (s->wall.on)
+		end = pyro_min(end, s->wall.next_ns);
 
 	uint64_t left = end > now ? end - now : 0;
 

@@ -97,6 +97,7 @@ static void become_child(void)
 	s->waits[0] = s->waits[1] = (struct pyro_waits){0};
 	s->threads = (struct pyro_moment){0};
 	s->births = (struct pyro_births){0};
+	s->wall = (struct pyro_wall){0};
 	s->marked = false;
 	pyro_counts_forked();
 	pyro_slots_forked();

@@ -25,6 +25,7 @@
 #define WAIT_NS (5 * PYRO_NS_PER_SEC)
 #define TEXT "text/plain; charset=utf-8"
 #define PREFIX "/debug/pprof/"
+#define FGPROF "/debug/fgprof"
 
 /* What a page without "seconds" has. */
 enum extent {
@@ -60,6 +61,11 @@ static const struct route {
 	{"delta_block", PYRO_OUTPUT_BLOCK, SINCE_LAST, NULL,
 	 "block since it was asked for last"},
 };
+
+/* Beside these. */
+static const struct route fgprof = {
+	"fgprof", PYRO_OUTPUT_WALL, SECONDS, NULL,
+	"all the time of all threads, waiting or not, of the next 30 seconds"};
 
 /* Taps that stay open, each for its kinds' first route. */
 static const enum pyro_output kept[] = {PYRO_OUTPUT_HEAP, PYRO_OUTPUT_MUTEX,
@@ -246,8 +252,9 @@ static void serve_profile(struct pyro_httpd_request *request,
 {
 	const char *debug = pyro_httpd_query(request, "debug");
 	bool as_text = debug && strcmp(debug, "0") != 0;
-	long seconds = seconds_of(
-		request, route->kind == PYRO_OUTPUT_CPU ? SECONDS_DEFAULT : 0);
+	bool takes_time = route->kind == PYRO_OUTPUT_CPU ||
+			  route->kind == PYRO_OUTPUT_WALL;
+	long seconds = seconds_of(request, takes_time ? SECONDS_DEFAULT : 0);
 
 	if (pyro_tap_is_paused(route->kind))
 		say(request, 409, "paused by the program\n");
@@ -295,6 +302,11 @@ static void serve_index(struct pyro_httpd_request *request)
 					"%s?debug=1\">%s</a>: %s\n",
 					routes[i].name, routes[i].name,
 					routes[i].help);
+	if (pyro_tap_is_profiled(fgprof.kind))
+		pyro_buf_printf(&page,
+				"<li><a href=\"" FGPROF
+				"?debug=1\">%s</a>: %s\n",
+				fgprof.name, fgprof.help);
 	pyro_buf_printf(&page, "</ul>\n<p>As pprof without debug=1; with "
 			       "seconds=N only of the next N seconds. "
 			       "Counters: <a href=\"/metrics\">/metrics</a>\n");
@@ -355,6 +367,10 @@ static void serve(void *arg, struct pyro_httpd_request *request,
 	}
 	if (strcmp(path, "/debug/pprof") == 0 || strcmp(path, PREFIX) == 0) {
 		serve_index(request);
+		return;
+	}
+	if (strcmp(path, FGPROF) == 0) {
+		serve_profile(request, &fgprof);
 		return;
 	}
 	if (strcmp(path, PREFIX "cmdline") == 0) {

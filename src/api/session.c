@@ -337,9 +337,14 @@ uint32_t pyro_left_ms(uint64_t end_ns)
 
 int pyroscope_flush(uint32_t timeout_ms)
 {
+	return pyro_session_flush(pyro_max(timeout_ms, LAST_PROFILE_MS),
+				  timeout_ms);
+}
+
+int pyro_session_flush(uint32_t window_ms, uint32_t timeout_ms)
+{
 	struct pyro_session *s = &pyro_session;
-	uint64_t wait_ns =
-		pyro_max(timeout_ms, LAST_PROFILE_MS) * PYRO_NS_PER_MS;
+	uint64_t wait_ns = window_ms * PYRO_NS_PER_MS;
 	uint64_t end =
 		pyro_clock_ns(CLOCK_MONOTONIC) + timeout_ms * PYRO_NS_PER_MS;
 	int err = 0;

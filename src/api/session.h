@@ -10,6 +10,7 @@
  *   wait_window.c  a window's profiles of waiting
  *   threads_window.c  what all threads do at a window's end
  *   births_window.c   by whom they were created
+ *   wall_window.c  what all threads do all the time
  *   output.c       a window's profiles to the server or the folder
  *   memory.c       how much of it there may be
  *   lifecycle.c    exit, fatal signals, fork and its children
@@ -81,7 +82,8 @@ enum pyro_output {
 	PYRO_OUTPUT_BLOCK,
 	PYRO_OUTPUT_THREADS,
 	PYRO_OUTPUT_GOROUTINES,
-	PYRO_OUTPUT_CREATION
+	PYRO_OUTPUT_CREATION,
+	PYRO_OUTPUT_WALL /* only for who asks */
 };
 #define PYRO_WINDOWS (PYRO_OUTPUT_THREADS + 1)
 
@@ -158,6 +160,28 @@ struct pyro_session {
 		struct pyro_stacks now; /* a tick is a thread that there is */
 		uint64_t not_seen;      /* of whose creation nobody told */
 	} births;
+	/* What all threads do all the time. */
+	struct pyro_wall {
+		struct pyro_stacks stacks; /* a tick is a thread's moment */
+		struct pyro_table by_tid;
+		struct pyro_walled {
+			pid_t tid;
+			uint32_t labels;   /* its name */
+			uint64_t named_ns; /* when that was read; 0: never */
+			uint32_t seen;     /* the last moment that has */
+			/* Moments and time for which it has not answered
+			 * yet, and since when it is asked. */
+			uint32_t moments;
+			uint64_t waits_ns, asked_ns;
+			int timer; /* if armed */
+			bool armed;
+		} * threads;
+		size_t count, cap;
+		struct pyro_window window;
+		uint32_t moment, first; /* the last; that before the window */
+		uint64_t interval_ns, last_ns, next_ns; /* of moments */
+		bool on;
+	} wall;
 	/* The mutex profile's and the block profile's. */
 	struct pyro_waits {
 		struct pyro_wait_stacks stacks;
@@ -207,6 +231,8 @@ int pyro_session_run(enum pyro_start_how how);
  * as long, and for a second at least. It only stores and waits: a signal
  * handler may call it. 0 or -ETIMEDOUT. */
 int pyro_session_end(uint32_t timeout_ms, uint32_t failed_ms);
+/* pyroscope_flush() that waits as long as window_ms for the window to end. */
+int pyro_session_flush(uint32_t window_ms, uint32_t timeout_ms);
 
 /* collector.c */
 void pyro_collector_main(void *arg);
@@ -290,6 +316,10 @@ void pyro_threads_window_add(struct pyro_session *s,
 /* Write what was taken. */
 void pyro_threads_window_end(struct pyro_session *s, bool last);
 void pyro_threads_window_free(struct pyro_session *s);
+/* The module that all of this is in, if it is the library's alone; 0: it is not. */
+uint32_t pyro_threads_window_own(void);
+/* The label of a thread with that name. */
+uint32_t pyro_threads_window_label(struct pyro_session *s, const char *name);
 
 /* budget.c: all of the collector. */
 /* What was before is the start, and not measured. */
@@ -318,6 +348,20 @@ void pyro_births_free(struct pyro_session *s);
 int pyro_memory_begin(const struct pyro_session *s);
 /* Say once that there was no memory. Collector. */
 void pyro_memory_tell(void);
+
+/* wall_window.c: nothing where nobody asks for it. */
+/* In each round: look at all threads, if it is time for it, or a window is over. */
+void pyro_wall_round(struct pyro_session *s, bool over, bool last);
+/* A stack that was seen. */
+void pyro_wall_add(struct pyro_session *s,
+		   const struct pyro_stack_frames *stack,
+		   struct pyro_weight weight);
+/* A stack that thread tid has told, for whatever profile it was asked. */
+void pyro_wall_answer(struct pyro_session *s, struct pyro_stack_frames *stack,
+		      pid_t tid);
+/* Give who asks what there is. */
+void pyro_wall_window_end(struct pyro_session *s, bool last);
+void pyro_wall_free(struct pyro_session *s);
 
 /* output.c */
 /* Tell of the records that a profile is made of: how many there are by why their

@@ -12,6 +12,8 @@
 
 /* What one is kept to, as each window adds to it. */
 #define SAMPLES_MAX 16000
+/* Some of ten thousand threads, at a busy machine; else there would be nothing. */
+#define WINDOW_MS 10000
 
 static struct pyro_mutex lock = PYRO_MUTEX_INIT(PYRO_RANK_TAPS);
 static struct pyro_tap *open_taps;
@@ -21,13 +23,14 @@ static _Atomic uint32_t wanted;
 static const struct {
 	const char *name;
 	enum pyro_output kind;
-	uint32_t types;
+	uint32_t types; /* of which it needs one; 0: none */
 } kinds[] = {
 	{"cpu", PYRO_OUTPUT_CPU, PYRO_TYPE_CPU},
 	{"heap", PYRO_OUTPUT_HEAP, PYRO_TYPE_HEAP},
 	{"mutex", PYRO_OUTPUT_MUTEX, PYRO_TYPE_MUTEX},
 	{"block", PYRO_OUTPUT_BLOCK, PYRO_TYPE_BLOCK},
 	{"threads", PYRO_OUTPUT_THREADS, PYRO_TYPE_THREADS_ANY},
+	{"wall", PYRO_OUTPUT_WALL, 0},
 };
 
 static uint32_t types_of(enum pyro_output kind)
@@ -45,7 +48,8 @@ static bool is_running(void)
 
 bool pyro_tap_is_profiled(enum pyro_output kind)
 {
-	return is_running() && (pyro_session.types & types_of(kind));
+	return is_running() && (kind == PYRO_OUTPUT_WALL ||
+				(pyro_session.types & types_of(kind)));
 }
 
 bool pyro_tap_is_paused(enum pyro_output kind)
@@ -103,9 +107,14 @@ static void add(struct pyro_tap *tap, const struct pyro_profile *profile)
 	tap->sum = sum;
 }
 
+bool pyro_taps_want(enum pyro_output kind)
+{
+	return atomic_load(&wanted) & 1u << kind;
+}
+
 void pyro_taps_add(enum pyro_output kind, const struct pyro_profile *profile)
 {
-	if (!(atomic_load(&wanted) & 1u << kind))
+	if (!pyro_taps_want(kind))
 		return;
 	pyro_mutex_lock(&lock);
 	for (struct pyro_tap *tap = open_taps; tap; tap = tap->next)
@@ -139,7 +148,7 @@ void pyro_tap_open(struct pyro_tap *tap, enum pyro_output kind)
 	open_taps = tap;
 	count_wanted();
 	pyro_mutex_unlock(&lock);
-	pyroscope_flush(0);
+	pyro_session_flush(WINDOW_MS, 0);
 }
 
 /* Nothing happened: the types are still told. */
@@ -158,6 +167,8 @@ static struct pyro_profile *nothing(enum pyro_output kind)
 				      config->heap_interval);
 	else if (kind == PYRO_OUTPUT_THREADS || kind == PYRO_OUTPUT_GOROUTINES)
 		pyro_profile_set_threads(profile, "threads");
+	else if (kind == PYRO_OUTPUT_WALL)
+		pyro_profile_set_wall(profile, 0);
 	else
 		pyro_profile_set_wait(profile, config->types & types_of(kind));
 	profile->time_ns = (int64_t)pyro_clock_ns(CLOCK_REALTIME);
@@ -168,7 +179,7 @@ struct pyro_profile *pyro_tap_read(struct pyro_tap *tap)
 {
 	struct pyro_profile *profile;
 
-	pyroscope_flush(0);
+	pyro_session_flush(WINDOW_MS, 0);
 	pyro_mutex_lock(&lock);
 	profile = tap->sum ? joined(tap->sum, NULL, tap->kind)
 			   : nothing(tap->kind);
@@ -180,7 +191,7 @@ struct pyro_profile *pyro_tap_take(struct pyro_tap *tap)
 {
 	struct pyro_profile *profile;
 
-	pyroscope_flush(0);
+	pyro_session_flush(WINDOW_MS, 0);
 	pyro_mutex_lock(&lock);
 	profile = tap->sum;
 	tap->sum = NULL;

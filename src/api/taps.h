@@ -28,6 +28,8 @@ struct pyro_profile *pyro_tap_close(struct pyro_tap *tap);
 struct pyro_profile *pyro_tap_read(struct pyro_tap *tap);
 struct pyro_profile *pyro_tap_take(struct pyro_tap *tap);
 
+/* Is one open for this kind? */
+bool pyro_taps_want(enum pyro_output kind);
 /* A window has ended. Collector. */
 void pyro_taps_add(enum pyro_output kind, const struct pyro_profile *profile);
 /* In a forked child: they were the parent's. */

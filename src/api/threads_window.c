@@ -105,7 +105,12 @@ static bool is_left(const struct pyro_asked *asked)
 	return !asked->known && !asked->gone;
 }
 
-static void describe(struct pyro_moment *m, struct pyro_asked *asked)
+uint32_t pyro_threads_window_label(struct pyro_session *s, const char *name)
+{
+	return pyro_labels_with(0, "thread", name_for(&s->threads, name));
+}
+
+static void describe(struct pyro_session *s, struct pyro_asked *asked)
 {
 	struct pyro_thread_facts facts;
 	uint32_t labels;
@@ -113,7 +118,7 @@ static void describe(struct pyro_moment *m, struct pyro_asked *asked)
 	asked->labels = 0;
 	if (pyro_threads_describe(asked->tid, &facts) != 0)
 		return;
-	labels = pyro_labels_with(0, "thread", name_for(m, facts.name));
+	labels = pyro_threads_window_label(s, facts.name);
 	asked->labels = pyro_labels_with(labels, "state", facts.state);
 }
 
@@ -126,7 +131,7 @@ static void look_at(struct pyro_session *s, struct pyro_asked *asked)
 	enum pyro_thread_read read;
 	size_t depth;
 
-	describe(&s->threads, asked);
+	describe(s, asked);
 	read = pyro_threads_read(asked->tid, snapshot, record.pc,
 				 s->config.stack_depth, &depth, &walk);
 	if (read == PYRO_THREAD_PARKED) {
@@ -174,7 +179,7 @@ static void ask(struct pyro_session *s, uint64_t timeout_ns)
 		pause *= 2;
 		pyro_collector_sweep(s);
 	} while (look_at_all(s) > 0 && pyro_clock_ns(CLOCK_MONOTONIC) < end);
-	pyro_cpu_shots(false);
+	pyro_cpu_shots(s->wall.on);
 	for (size_t i = 0; i < m->count; i++)
 		if (m->asked[i].armed)
 			pyro_cpu_shot_end(m->asked[i].timer);
@@ -196,13 +201,13 @@ static void add_not_reached(struct pyro_moment *m)
 	}
 }
 
-/* The module that all of this is in, if it is the library's alone. */
-static uint32_t own_module(void)
+uint32_t pyro_threads_window_own(void)
 {
 	const struct pyro_snapshot *snapshot = pyro_modules_current();
 	const struct pyro_map *map =
 		snapshot && pyro_library_can_load()
-			? pyro_snapshot_find(snapshot, (uintptr_t)own_module)
+			? pyro_snapshot_find(snapshot,
+					     (uintptr_t)pyro_threads_window_own)
 			: NULL;
 
 	return map ? map->module : 0;
@@ -218,7 +223,7 @@ void pyro_threads_window_take(struct pyro_session *s, bool asked, bool last)
 	    !(asked || pyro_budget_allows_moment(s)))
 		return;
 	pyro_stacks_clear(&m->stacks);
-	m->own = own_module();
+	m->own = pyro_threads_window_own();
 	m->count = 0;
 	pyro_each_thread(list_thread, m);
 	if (look_at_all(s) > 0)

@@ -22,6 +22,7 @@ enum pyro_kind {
 	PYRO_KIND_CPU,
 	PYRO_KIND_HEAP,
 	PYRO_KIND_THREADS,
+	PYRO_KIND_WALL, /* never in the pool */
 	PYRO_KIND_BIRTH,
 	PYRO_KIND_MUTEX,
 	PYRO_KIND_BLOCK,

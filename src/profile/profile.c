@@ -126,6 +126,15 @@ void pyro_profile_set_threads(struct pyro_profile *profile, const char *type)
 	profile->period = 1;
 }
 
+void pyro_profile_set_wall(struct pyro_profile *profile, int64_t period_ns)
+{
+	pyro_profile_add_type(profile, "samples", "count");
+	pyro_profile_add_type(profile, "time", "nanoseconds");
+	profile->period_type.type = pyro_profile_string(profile, "wallclock");
+	profile->period_type.unit = pyro_profile_string(profile, "nanoseconds");
+	profile->period = period_ns;
+}
+
 void pyro_profile_add_type(struct pyro_profile *profile, const char *type,
 			   const char *unit)
 {

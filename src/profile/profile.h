@@ -110,6 +110,9 @@ void pyro_profile_set_heap(struct pyro_profile *profile, uint32_t types,
 void pyro_profile_set_wait(struct pyro_profile *profile, uint32_t types);
 /* That of threads: type/count, which is the period type, too. */
 void pyro_profile_set_threads(struct pyro_profile *profile, const char *type);
+/* That of all the time of threads: samples/count and time/nanoseconds, period type
+ * wallclock/nanoseconds. */
+void pyro_profile_set_wall(struct pyro_profile *profile, int64_t period_ns);
 void pyro_profile_add_type(struct pyro_profile *profile, const char *type,
 			   const char *unit);
 

@@ -230,10 +230,7 @@ int pyro_cpu_start(uint32_t rate, bool shots)
 	atomic_store(&pyro_cpu_handler.period_ns,
 		     rate ? PYRO_NS_PER_SEC / rate : 0);
 	atomic_store(&cpu.halvings, 0);
-	if (rate == 0 && !shots) {
-		atomic_store(&cpu.signal, 0);
-		return 0;
-	}
+	atomic_store(&cpu.signal, 0);
 	atomic_store(&cpu.armed, 0);
 	atomic_store(&cpu.unarmed, 0);
 	atomic_store(&cpu.paused, false);
@@ -242,7 +239,8 @@ int pyro_cpu_start(uint32_t rate, bool shots)
 	if (getrlimit(RLIMIT_SIGPENDING, &rl) == 0 &&
 	    rl.rlim_cur / 4 < cpu.armed_max)
 		cpu.armed_max = pyro_max(rl.rlim_cur / 4, 1);
-	atomic_store(&cpu.signal, choose_signal());
+	if (rate > 0 || shots)
+		atomic_store(&cpu.signal, choose_signal());
 	return atomic_load(&cpu.signal) || rate == 0 ? 0 : -EBUSY;
 }
 
@@ -421,7 +419,7 @@ bool pyro_cpu_check_signal(void)
 	other = atomic_load(&cpu.signal);
 	pyro_mutex_unlock(&pyro_registry_lock);
 	/* All signals may have been reset, as daemons do. */
-	if (other != sig)
+	if (sig && other != sig)
 		PYRO_LOG_ONCE("the program took signal %d, which CPU sampling "
 			      "used; going on with signal %d",
 			      sig, other);

@@ -57,8 +57,8 @@ void pyro_cpu_unblock_signal(void);
  * may be about to announce itself: look again soon. */
 bool pyro_cpu_scan(void);
 
-/* Has the program taken our signal for itself? Then another one is taken at once;
- * false when there is none left. */
+/* Has the program taken our signal for itself, or is there none yet? Then another one
+ * is taken at once; false when there is none left. */
 bool pyro_cpu_check_signal(void);
 
 /* The signal that timers send; 0: none yet. */

@@ -5,6 +5,7 @@
 #include "tests/unit.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <stdatomic.h>
 #include <stdbool.h>
 #include <stdio.h>
@@ -91,18 +92,20 @@ static void *work(void *arg)
 	return arg;
 }
 
-static void begin_work(pthread_t thread[2])
+#define WORKERS 2
+
+static void begin_work(pthread_t thread[WORKERS])
 {
 	done = false;
-	for (int i = 0; i < 2; i++)
+	for (int i = 0; i < WORKERS; i++)
 		assert_int_equal(pthread_create(&thread[i], NULL, work, NULL),
 				 0);
 }
 
-static void end_work(const pthread_t thread[2])
+static void end_work(const pthread_t thread[WORKERS])
 {
 	done = true;
-	for (int i = 0; i < 2; i++)
+	for (int i = 0; i < WORKERS; i++)
 		pthread_join(thread[i], NULL);
 }
 
@@ -166,7 +169,7 @@ static void assert_goes_on(void)
 
 static void test_nothing_is_sampled(void **state)
 {
-	pthread_t thread[2];
+	pthread_t thread[WORKERS];
 
 	(void)state;
 	start("cpu,heap,mutex,block");
@@ -200,7 +203,7 @@ static void test_nothing_is_sampled(void **state)
 
 #define CHANGES 250 /* of each thread */
 
-static _Atomic bool may_stop;
+static _Atomic bool may_stop, fetched;
 static _Atomic int wrong;
 
 static void expect(int result)
@@ -222,6 +225,19 @@ static void *change(void *arg)
 		expect(pyroscope_resume(mine));
 	}
 	return NULL;
+}
+
+/* Has all threads looked at, and asked, meanwhile. */
+static void *fetch(void *arg)
+{
+	int fd = open("/dev/null", O_WRONLY);
+
+	while (!fetched) {
+		expect(pyroscope_profile_write("wall", 0, fd));
+		usleep(50000);
+	}
+	close(fd);
+	return arg;
 }
 
 static void change_in_four(void (*meanwhile)(void))
@@ -268,14 +284,17 @@ static void start_and_stop(void)
 
 static void test_all_at_once(void **state)
 {
-	pthread_t thread[2];
+	pthread_t thread[WORKERS], fetcher;
 
 	(void)state;
 	start("cpu,heap,mutex,block");
 	begin_work(thread);
+	assert_int_equal(pthread_create(&fetcher, NULL, fetch, NULL), 0);
 	change_in_four(fork_some);
 	may_stop = true;
 	change_in_four(start_and_stop);
+	fetched = true;
+	pthread_join(fetcher, NULL);
 	may_stop = false;
 	assert_int_equal(pyroscope_resume(NULL), 0);
 	assert_goes_on();

@@ -5,8 +5,10 @@
     listener.py PORT index      prints the index
     listener.py PORT paused     what it tells of types that are paused, mutex and
                                 block_count; or with resumed, of all
+    listener.py PORT wall OUT FILE  the profile of all time that it wrote
     listener.py PORT TOKEN      only what a token changes
 """
+import collections
 import concurrent.futures
 import http.client
 import re
@@ -34,7 +36,8 @@ def fetch(path, method="GET", headers={}):
 
 
 def get(name):
-    status, body, headers = fetch("/debug/pprof/" + name)
+    status, body, headers = fetch(
+        name if name[0] == "/" else "/debug/pprof/" + name)
     if status != 200:
         raise SystemExit("FAIL %s: %d %r" % (name, status, body))
     profile = pprof.Profile(body)
@@ -52,8 +55,9 @@ def contents():
     cpu = get("profile?seconds=2")
     check("profile: length", 1.8e9 < cpu.duration_ns < 20e9, cpu.duration_ns)
     burnt = total(cpu, "cpu", "burn")
-    check("profile: most is burnt in burn",
-          0 < burnt and burnt > 0.9 * total(cpu, "cpu"), burnt)
+    mixed = total(cpu, "cpu", "mix_burn")
+    check("profile: most is burnt in burn", 0 < mixed < burnt and
+          burnt + mixed > 0.9 * total(cpu, "cpu"), (burnt, mixed))
     check("profile: no more than there was", burnt < 1.1 * cpu.duration_ns)
     check("profile: a file for browsers",
           cpu.headers["Content-Disposition"] ==
@@ -74,7 +78,7 @@ def contents():
     check("block: who wants", total(get("block"), "delay", "want_lock") > 0)
     for name in "threads", "goroutine":
         threads = get(name)
-        check("%s: all" % name, total(threads, name) == 4 and
+        check("%s: all" % name, total(threads, name) == 5 and
               total(threads, name, "main") == 1, total(threads, name))
 
 
@@ -96,6 +100,7 @@ def wrong_questions():
     for path, status in (("/", 404), ("/debug/pprof/nothing", 404),
                          ("/debug/pprof/profile?seconds=x", 400),
                          ("/debug/pprof/heap?seconds=-1", 400),
+                         ("/debug/fgprof?seconds=3601", 400),
                          ("/debug/pprof/" + "x" * 2000, None),
                          ("/debug/pprof/../../etc/passwd", 404)):
         try:
@@ -153,6 +158,56 @@ def token(word):
             check("%d for %s" % (status, given), got == status, got)
 
 
+def by_thread(profile):
+    """Nanoseconds of each, and of each with one of its functions."""
+    of, within = collections.Counter(), collections.Counter()
+    for s in profile.samples:
+        thread = s.labels.get("thread")
+        of[thread] += s.values[1]
+        for function in {f.name for f in s.frames}:
+            within[thread, function] += s.values[1]
+    return of, within
+
+
+def wall(profile):
+    """All the time of each thread, to its stacks, and how many moments."""
+    check("wall: types", profile.sample_types == [
+        ("samples", "count"), ("time", "nanoseconds")] and
+        profile.period_type == ("wallclock", "nanoseconds"))
+    of, within = by_thread(profile)
+    for name in "serve", "burns", "holds", "wants", "mixes":
+        check("wall: all of %s" % name, abs(of[name] - profile.duration_ns) <
+              0.01 * profile.duration_ns,
+              (of[name], profile.duration_ns))
+    for thread, function in (("serve", "main"), ("burns", "burn"),
+                             ("holds", "hold_lock"), ("mixes", "mix_burn"),
+                             ("mixes", "mix_sleep")):
+        check("wall: %s in %s" % (thread, function),
+              0 < within[thread, function] <= 1.01 * profile.duration_ns,
+              within[thread, function])
+    return within, total(profile, "samples") / 5
+
+
+def written(out, path):
+    """Against what the thread has measured itself. A share of p is right by
+    sqrt(p (1 - p) / n) at n moments. Where the machine had no time for as many as
+    there should be, those that are missing are not just any."""
+    line = next(l for l in open(out) if l.startswith("wall"))
+    error, burnt, slept, interrupted = map(int, line.split()[1:])
+    check("wall: written", error == 0, error)
+    check("wall: no call is interrupted", interrupted == 0, interrupted)
+    profile = pprof.load(path)
+    within, n = wall(profile)
+    missing = max(0, 1 - n / (99e-9 * profile.duration_ns))
+    unreached = within["mixes", "[thread not reached]"] / profile.duration_ns
+    share = burnt / (burnt + slept)
+    bound = 4 * (share * (1 - share) / n) ** 0.5 + 0.02 + missing
+    for function, part in ("mix_burn", share), ("mix_sleep", 1 - share):
+        got = within["mixes", function] / profile.duration_ns
+        check("wall: %s" % function, part - unreached - bound < got <
+              part + bound, (got, part, bound, missing, unreached))
+
+
 def pauses(are):
     deadline = time.monotonic() + 20
     while True:
@@ -181,12 +236,15 @@ def pauses(are):
 
 if len(sys.argv) == 2:
     contents()
+    wall(get("/debug/fgprof?seconds=3"))
     deltas()
     wrong_questions()
     many_at_once()
     texts()
 elif sys.argv[2] in ("paused", "resumed"):
     pauses(sys.argv[2] == "paused")
+elif sys.argv[2] == "wall":
+    written(sys.argv[3], sys.argv[4])
 elif sys.argv[2] == "index":
     print(fetch("/debug/pprof/")[1].decode())
 else:

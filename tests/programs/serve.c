@@ -5,8 +5,9 @@
  * hold_lock() that another thread wants in want_lock(). Prints what
  * pyroscope_listen() gives: for ADDRESS, again, and then what
  * pyroscope_profile_write() does for a second of CPU time into FILE. Reads p, and pauses
- * some types, or r, and resumes them. In the end it
- * does the same in a forked child, whose descriptors are its own by then. */
+ * some types, r, and resumes them, or w, and writes all the time of all threads for
+ * five seconds into FILE. In the end it does the same in a forked child, whose
+ * descriptors are its own by then. */
 #include <errno.h>
 #include <fcntl.h>
 #include <pthread.h>
@@ -22,6 +23,7 @@
 #include "program.h"
 
 #define BLOCKS 512
+#define THREADS 4
 
 static _Atomic bool stop;
 static pthread_mutex_t mutex = PTHREAD_MUTEX_INITIALIZER;
@@ -79,13 +81,66 @@ static void *want_on(void *arg)
 	return arg;
 }
 
-static int write_profile(const char *path)
+/* What mix_on() has done so far. */
+static _Atomic uint64_t mix_burnt_ns, mix_slept_ns;
+static _Atomic int mix_interrupted;
+
+NOINLINE static void mix_burn(void)
+{
+	double began = now();
+
+	for (double end = cpu() + 0.003; cpu() < end;)
+		for (int i = 0; i < 10000; i++)
+			__asm__ volatile("");
+	mix_burnt_ns += (uint64_t)((now() - began) * 1e9);
+}
+
+NOINLINE static void mix_sleep(void)
+{
+	struct timespec t = {0, 7000000};
+	double began = now();
+
+	mix_interrupted += nanosleep(&t, NULL) != 0;
+	mix_slept_ns += (uint64_t)((now() - began) * 1e9);
+}
+
+static void *mix_on(void *arg)
+{
+	while (!stop) {
+		mix_burn();
+		mix_sleep();
+	}
+	return arg;
+}
+
+static int write_profile(const char *kind, unsigned seconds, const char *path)
 {
 	int fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
-	int err = pyroscope_profile_write("cpu", 1, fd);
+	int err = pyroscope_profile_write(kind, seconds, fd);
 
 	close(fd);
 	return err;
+}
+
+/* And what a thread has done meanwhile. */
+static void write_wall(const char *path)
+{
+	uint64_t burnt = mix_burnt_ns, slept = mix_slept_ns;
+	int err = write_profile("wall", 5, path);
+
+	printf("wall %d %llu %llu %d\n", err,
+	       (unsigned long long)(mix_burnt_ns - burnt),
+	       (unsigned long long)(mix_slept_ns - slept), mix_interrupted);
+}
+
+static void command(char byte, const char *path)
+{
+	if (byte == 'p')
+		printf("p %d\n", pyroscope_pause("mutex,block_count"));
+	else if (byte == 'r')
+		printf("r %d\n", pyroscope_resume("mutex,block_count"));
+	else
+		write_wall(path);
 }
 
 /* As a daemon does: all are closed, and what is opened has their numbers. */
@@ -118,8 +173,14 @@ static int fork_with(pid_t (*fork_it)(void), const char *address)
 
 int main(int argc, char **argv)
 {
-	static void *(*const run[])(void *) = {burn_on, hold_on, want_on};
-	pthread_t thread[3];
+	static const struct {
+		void *(*run)(void *);
+		const char *name;
+	} all[] = {{burn_on, "burns"},
+		   {hold_on, "holds"},
+		   {want_on, "wants"},
+		   {mix_on, "mixes"}};
+	pthread_t thread[THREADS];
 	char byte;
 
 	if (argc != 3)
@@ -131,21 +192,21 @@ int main(int argc, char **argv)
 	printf("listen %d\n", pyroscope_listen(argv[1]));
 	keep_memory();
 	printf("again %d\n", pyroscope_listen(argv[1]));
-	for (int i = 0; i < 3; i++)
-		pthread_create(&thread[i], NULL, run[i], NULL);
-	printf("write %d\n", write_profile(argv[2]));
+	for (int i = 0; i < THREADS; i++) {
+		pthread_create(&thread[i], NULL, all[i].run, NULL);
+		pthread_setname_np(thread[i], all[i].name);
+	}
+	printf("write %d\n", write_profile("cpu", 1, argv[2]));
 	printf("kind %d\n", pyroscope_profile_write("no such kind", 1, 1));
 	while (read(0, &byte, 1) == 1)
-		printf("%c %d\n", byte,
-		       byte == 'p' ? pyroscope_pause("mutex,block_count")
-				   : pyroscope_resume("mutex,block_count"));
+		command(byte, argv[2]);
 	printf("fork %d\n", fork_with(fork, argv[1]));
 	printf("_Fork %d\n", fork_with(_Fork, argv[1]));
 	printf("stop %d\n", pyroscope_listen(NULL));
 	printf("bad %d\n", pyroscope_listen("example.com:80"));
 	printf("port %d\n", pyroscope_listen("127.0.0.1"));
 	stop = true;
-	for (int i = 0; i < 3; i++)
+	for (int i = 0; i < THREADS; i++)
 		pthread_join(thread[i], NULL);
 	for (int i = 0; i < BLOCKS; i++)
 		free(kept[i]);
