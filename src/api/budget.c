@@ -3,7 +3,7 @@
  *
  * Intervals end with windows, whose profiles are most of what the library's threads
  * do. What is read once of each object is not in the sum: it does not go by rates,
- * and lines have a budget of their own. To look at all threads takes much at once in
+ * and lines have a budget of their own, as has what somebody asks for. To look at all threads takes much at once in
  * programs of thousands: half the budget pays for it as time goes by, and until that
  * is done, but for a little, there is no other look. */
 #include <stdio.h>
@@ -33,7 +33,9 @@ static uint64_t own_ns(void)
 {
 	return pyro_cost_ns(PYRO_COST_HANDLERS) +
 	       pyro_cost_ns(PYRO_COST_HOOKS) +
-	       minus(pyro_library_cpu_ns(), pyro_cost_ns(PYRO_COST_READING));
+	       minus(pyro_library_cpu_ns(),
+		     pyro_cost_ns(PYRO_COST_READING) +
+			     pyro_cost_ns(PYRO_COST_ASKED));
 }
 
 /* CPU time of looks at all threads that is not paid for yet. */
@@ -94,6 +96,12 @@ static void set_halvings(struct pyro_session *s, unsigned halvings)
 		pyro_cpu_set_halvings(halvings);
 	pyro_heap_set_halvings(halvings);
 	pyro_wait_set_halvings(halvings);
+}
+
+void pyro_budget_resumed(struct pyro_session *s)
+{
+	if (s->own.halvings)
+		set_halvings(s, s->own.halvings);
 }
 
 /* Returns the share of an interval that ends now, and what of it is for looks at

@@ -44,6 +44,7 @@ void pyro_types_enter(struct pyro_session *s, uint32_t types)
 		pyro_heap_window_pause(s, false);
 	if (any(fresh, PYRO_TYPE_MUTEX | PYRO_TYPE_BLOCK))
 		pyro_wait_window_switch(s, types);
+	pyro_budget_resumed(s);
 	if (any(fresh, PYRO_TYPE_CREATION))
 		pyro_hook_births(true);
 	if (any(fresh, PYRO_TYPE_CPU)) {

@@ -324,6 +324,8 @@ uint32_t pyro_threads_window_label(struct pyro_session *s, const char *name);
 /* budget.c: all of the collector. */
 /* What was before is the start, and not measured. */
 void pyro_budget_start(struct pyro_session *s);
+/* Types that were paused begin with the rates that the others have. */
+void pyro_budget_resumed(struct pyro_session *s);
 /* After each round; over: a window has ended. */
 void pyro_budget_round(struct pyro_session *s, bool over);
 /* CPU time of the calling thread of the library, without that for reading; to be

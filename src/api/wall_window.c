@@ -8,6 +8,7 @@
  * runs, its time waits for the answer. */
 #include "api/session.h"
 #include "api/taps.h"
+#include "base/cost.h"
 #include "base/library.h"
 #include "base/os.h"
 #include "capture/labels.h"
@@ -224,7 +225,7 @@ static void take_moment(struct pyro_session *s, uint64_t now)
 {
 	struct pyro_wall *wall = &s->wall;
 	uint64_t began = pyro_clock_ns(CLOCK_THREAD_CPUTIME_ID);
-	uint64_t ns = now - wall->last_ns;
+	uint64_t ns = now - wall->last_ns, took;
 
 	wall->last_ns = now;
 	wall->moment++;
@@ -235,7 +236,9 @@ static void take_moment(struct pyro_session *s, uint64_t now)
 		if (i % SWEEP_EVERY == SWEEP_EVERY - 1)
 			pyro_collector_sweep(s);
 	}
-	adapt(wall, pyro_clock_ns(CLOCK_THREAD_CPUTIME_ID) - began);
+	took = pyro_clock_ns(CLOCK_THREAD_CPUTIME_ID) - began;
+	pyro_cost_add(PYRO_COST_ASKED, took);
+	adapt(wall, took);
 	plan_next(wall, now);
 }
 

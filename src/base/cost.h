@@ -14,6 +14,7 @@ enum pyro_cost {
 	PYRO_COST_HANDLERS, /* of signals, with their delivery by the kernel */
 	PYRO_COST_HOOKS,   /* calls that take a sample; not those that do not */
 	PYRO_COST_READING, /* in the library's threads: of objects, once each */
+	PYRO_COST_ASKED,   /* and for who asks: /debug/fgprof */
 	PYRO_COST_COUNT
 };
 
