@@ -118,6 +118,7 @@ func newTargets() []*target {
 			delta: []string{"contentions", "delay"}},
 		{name: "block", path: "/debug/pprof/block",
 			delta: []string{"contentions", "delay"}},
+		{name: "fgprof", path: "/debug/fgprof?seconds=1"},
 		{name: "memory", path: "/debug/pprof/delta_heap", godeltaprof: true},
 		{name: "mutex", path: "/debug/pprof/delta_mutex", godeltaprof: true},
 		{name: "block", path: "/debug/pprof/delta_block", godeltaprof: true},
@@ -232,11 +233,11 @@ func (s *scraped) scrape(t *testing.T, targets []*target) {
 func TestScrape(t *testing.T) {
 	const block, kept, churned = 16384, 4096, 16384
 	ask, s, targets := newQuery(pyroscope.url), startScraped(t), newTargets()
-	begin := s.cpu(t)
+	begin, since := s.cpu(t), time.Now()
 	s.scrape(t, targets)
 	s.work(t)
 	s.scrape(t, targets)
-	most := s.cpu(t) - begin
+	most, passed := s.cpu(t)-begin, time.Since(since)
 
 	const delay = ":delay:nanoseconds:contentions:count"
 	const goroutines = "goroutine:goroutine:count:goroutine:count"
@@ -246,6 +247,9 @@ func TestScrape(t *testing.T) {
 	}{
 		// Two of one second each; how much of them it got is the machine's.
 		{"scraped", cpuType, "burn", 0.05e9, float64(most) + 20e6},
+		// One that waits all the time.
+		{"scraped", "fgprof:time:nanoseconds:wallclock:nanoseconds",
+			"main", 1.5e9, float64(passed)},
 		{"scraped", goroutines, "burn", 2, 2},
 		{"scraped", goroutines, "main", 2, 2},
 		// One block is sampled with p = 0.061: four standard deviations.
