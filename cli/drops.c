@@ -255,6 +255,8 @@ static void add_comment(struct pyro_drop_sums *sums, const char *comment)
 			sums->truncated += count;
 		else if (strcmp(key, "threads_unarmed") == 0)
 			sums->threads_unarmed += count;
+		else if (strcmp(key, "own_ns") == 0)
+			sums->own_ns += count;
 		else if (strcmp(key, "unsampled_ns") == 0)
 			add_unsampled(sums, value);
 		else

@@ -33,6 +33,7 @@ struct pyro_drop_sums {
 	uint64_t samples, lost, truncated, threads_unarmed;
 	uint64_t stops[PYRO_STOP_COUNT]; /* of the truncated: why */
 	int64_t unsampled_ns;
+	uint64_t own_ns; /* CPU time of profiling itself */
 };
 
 /* What a profile is of. */

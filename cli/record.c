@@ -50,9 +50,10 @@ static void describe(const struct pyro_recording *rec,
 			PYRO_DROPS_COUNTS
 			"samples=%" PRIu64 " lost=%" PRIu64
 			" truncated=%" PRIu64 " unsampled_ns=%" PRId64
-			" threads_unarmed=%" PRIu64 " unreadable=%zu cut=%zu",
+			" own_ns=%" PRIu64 " threads_unarmed=%" PRIu64
+			" unreadable=%zu cut=%zu",
 			sums->samples, sums->lost, sums->truncated,
-			sums->unsampled_ns, sums->threads_unarmed,
+			sums->unsampled_ns, sums->own_ns, sums->threads_unarmed,
 			rec->drops.unreadable, rec->drops.cut);
 	for (int i = PYRO_STOP_END + 1; i < PYRO_STOP_COUNT; i++)
 		if (sums->stops[i])

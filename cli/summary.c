@@ -145,8 +145,14 @@ static void say_run(const struct pyro_recording *rec)
 			&buf, "%.2f of ",
 			(double)pyro_type_total(cpu, cpu->type_count - 1) /
 				1e9);
-	pyro_buf_printf(&buf, "%.2f CPU seconds, %zu process%s",
-			(double)rec->outcome.cpu_ns / 1e9, drops->processes,
+	pyro_buf_printf(&buf, "%.2f CPU seconds",
+			(double)rec->outcome.cpu_ns / 1e9);
+	if (cpu)
+		pyro_buf_printf(
+			&buf, " (%.1f %% for profiling)",
+			pyro_percent((int64_t)drops->of[PYRO_DROP_CPU].own_ns,
+				     (int64_t)rec->outcome.cpu_ns));
+	pyro_buf_printf(&buf, ", %zu process%s", drops->processes,
 			drops->processes == 1 ? "" : "es");
 	pyro_buf_put(&buf, "", 1);
 	if (!buf.failed)

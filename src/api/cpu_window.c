@@ -3,6 +3,7 @@
 #include "api/session.h"
 #include "api/stats.h"
 #include "base/buf.h"
+#include "base/cost.h"
 #include "base/os.h"
 #include "profile/cpu_profile.h"
 #include "source/cpu.h"
@@ -16,6 +17,8 @@ static struct pyro_clocks read_clocks(const struct pyro_session *s)
 		now.cpu_ns = pyro_process_cpu_ns();
 		now.library_ns = pyro_max(pyro_library_cpu_ns(),
 					  s->cpu.began.library_ns);
+		now.samples_ns = pyro_cost_ns(PYRO_COST_HANDLERS) +
+				 pyro_cost_ns(PYRO_COST_HOOKS);
 	}
 	return now;
 }
@@ -52,23 +55,27 @@ void pyro_cpu_window_go_on(struct pyro_session *s)
 	s->cpu.began.cpu_ns += now.cpu_ns - ended.cpu_ns;
 	s->cpu.began.library_ns +=
 		pyro_max(now.library_ns, ended.library_ns) - ended.library_ns;
+	s->cpu.began.samples_ns += now.samples_ns - ended.samples_ns;
 }
 
 static void comment(struct pyro_session *s, struct pyro_profile *profile,
-		    uint64_t unsampled_ns)
+		    struct pyro_clocks now, uint64_t unsampled_ns)
 {
 	const struct pyro_stacks *stacks = &s->stacks;
 	struct pyro_buf text = {0};
 
-	pyro_buf_printf(&text,
-			"pyroscope: samples=%llu lost=%llu truncated=%llu "
-			"unsampled_ns=%llu threads_unarmed=%llu",
-			(unsigned long long)stacks->records,
-			(unsigned long long)s->cpu.lost_ticks,
-			(unsigned long long)(stacks->records -
-					     stacks->stops[PYRO_STOP_END]),
-			(unsigned long long)unsampled_ns,
-			(unsigned long long)pyro_cpu_unarmed());
+	pyro_buf_printf(
+		&text,
+		"pyroscope: samples=%llu lost=%llu truncated=%llu "
+		"unsampled_ns=%llu own_ns=%llu threads_unarmed=%llu",
+		(unsigned long long)stacks->records,
+		(unsigned long long)s->cpu.lost_ticks,
+		(unsigned long long)(stacks->records -
+				     stacks->stops[PYRO_STOP_END]),
+		(unsigned long long)unsampled_ns,
+		(unsigned long long)(now.library_ns - s->cpu.began.library_ns +
+				     now.samples_ns - s->cpu.began.samples_ns),
+		(unsigned long long)pyro_cpu_unarmed());
 	for (int i = PYRO_STOP_END + 1; i < PYRO_STOP_COUNT; i++)
 		if (stacks->stops[i])
 			pyro_buf_printf(&text, " truncated_%s=%llu",
@@ -122,7 +129,7 @@ static bool write_profile(struct pyro_session *s, struct pyro_clocks now,
 	bool written = false;
 
 	if (profile) {
-		comment(s, profile, unsampled_ns);
+		comment(s, profile, now, unsampled_ns);
 		written = pyro_output_window(s, PYRO_OUTPUT_CPU, profile);
 		pyro_profile_free(profile);
 	}

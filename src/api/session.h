@@ -60,9 +60,10 @@ struct pyro_window {
 	int64_t duration_ns; /* when it ends */
 };
 
-/* CPU time of the process, and of the library's threads in it. */
+/* CPU time of the process, of the library's threads in it, and what samples have
+ * taken of the program's. */
 struct pyro_clocks {
-	uint64_t cpu_ns, library_ns;
+	uint64_t cpu_ns, library_ns, samples_ns;
 };
 
 /* CPU time of a window beside its samples. */

@@ -125,6 +125,7 @@ run "$pyro" record -o some.pb.gz -- bash -c "$burn"
 is "written where asked" 0 "$rc$(test -s some.pb.gz || echo missing)"
 lines "summary" 3 8 err
 has "summary: duration, samples" 's; [0-9]+ samples?, [0-9.]+ of' err
+has "summary: what it took" 'CPU seconds \([0-9.]+ % for profiling\), 1 process$' err
 has "summary: losses" 'losses: ' err
 has "summary: a function and its share" '^pyro: +[0-9.]+ %  .+ \(' err
 has "summary: file and next command" 'some.pb.gz; next: pyro top' err
