@@ -21,17 +21,11 @@ struct pyro_heap_id {
 static uint32_t number_of(struct pyro_heap_stacks *h,
 			  const struct pyro_stack_frames *stack)
 {
-	size_t count = h->set.count;
-	struct pyro_heap_stack *values =
-		pyro_array_grow(h->values, &h->cap, count + 1, sizeof(*values));
 	uint32_t number;
 
-	if (!values)
-		return PYRO_TABLE_NONE;
-	h->values = values;
-	number = pyro_stack_set_add(&h->set, stack);
-	if (number == count)
-		values[number] = (struct pyro_heap_stack){0};
+	h->values =
+		pyro_stack_set_add_values(&h->set, stack, h->values, &h->cap,
+					  sizeof(*h->values), &number);
 	return number;
 }
 

@@ -54,6 +54,20 @@ uint32_t pyro_stack_set_add(struct pyro_stack_set *set,
 	return fresh;
 }
 
+void *pyro_stack_set_add_values(struct pyro_stack_set *set,
+				const struct pyro_stack_frames *stack,
+				void *values, size_t *cap, size_t size,
+				uint32_t *number)
+{
+	size_t count = set->count;
+	char *grown = pyro_array_grow(values, cap, count + 1, size);
+
+	*number = grown ? pyro_stack_set_add(set, stack) : PYRO_TABLE_NONE;
+	if (*number == count)
+		memset(grown + count * size, 0, size);
+	return grown ? grown : values;
+}
+
 bool pyro_stack_set_keep(struct pyro_stack_set *set, pyro_stack_keep_fn *keep,
 			 void *arg)
 {

@@ -40,6 +40,14 @@ struct pyro_stack_set {
 uint32_t pyro_stack_set_add(struct pyro_stack_set *set,
 			    const struct pyro_stack_frames *stack);
 
+/* The same where values of size bytes each are kept by number: *number is the
+ * stack's, PYRO_TABLE_NONE as above or for out of memory, and the values of a new one
+ * are zeros. Returns values, which may have moved; *cap is how many have room. */
+void *pyro_stack_set_add_values(struct pyro_stack_set *set,
+				const struct pyro_stack_frames *stack,
+				void *values, size_t *cap, size_t size,
+				uint32_t *number);
+
 /* Forget stacks: those that are kept get new numbers, in the same order. keep() is
  * asked twice about each. False for out of memory: nothing has changed. */
 typedef bool pyro_stack_keep_fn(void *arg, uint32_t number);

@@ -8,20 +8,13 @@
 static struct pyro_stack_values *
 values_of(struct pyro_stacks *stacks, const struct pyro_stack_frames *stack)
 {
-	size_t count = stacks->set.count;
-	struct pyro_stack_values *values = pyro_array_grow(
-		stacks->values, &stacks->cap, count + 1, sizeof(*values));
 	uint32_t number;
 
-	if (!values)
-		return &stacks->overflow;
-	stacks->values = values;
-	number = pyro_stack_set_add(&stacks->set, stack);
-	if (number == PYRO_TABLE_NONE)
-		return &stacks->overflow;
-	if (number == count)
-		values[number] = (struct pyro_stack_values){0};
-	return &values[number];
+	stacks->values = pyro_stack_set_add_values(
+		&stacks->set, stack, stacks->values, &stacks->cap,
+		sizeof(*stacks->values), &number);
+	return number == PYRO_TABLE_NONE ? &stacks->overflow
+					 : &stacks->values[number];
 }
 
 bool pyro_stacks_add(struct pyro_stacks *stacks,

@@ -17,20 +17,12 @@ void pyro_weight_add(struct pyro_weight *to, struct pyro_weight weight)
 static struct pyro_wait_stack *values_of(struct pyro_wait_stacks *w,
 					 const struct pyro_stack_frames *stack)
 {
-	size_t count = w->set.count;
-	struct pyro_wait_stack *values =
-		pyro_array_grow(w->values, &w->cap, count + 1, sizeof(*values));
 	uint32_t number;
 
-	if (!values)
-		return &w->overflow;
-	w->values = values;
-	number = pyro_stack_set_add(&w->set, stack);
-	if (number == PYRO_TABLE_NONE)
-		return &w->overflow;
-	if (number == count)
-		values[number] = (struct pyro_wait_stack){0};
-	return &values[number];
+	w->values =
+		pyro_stack_set_add_values(&w->set, stack, w->values, &w->cap,
+					  sizeof(*w->values), &number);
+	return number == PYRO_TABLE_NONE ? &w->overflow : &w->values[number];
 }
 
 bool pyro_wait_stacks_add(struct pyro_wait_stacks *w,
