@@ -11,8 +11,10 @@ trap 'rm -rf "$work"' EXIT
 chmod 755 "$work"
 cd "$work" || exit 1
 unset LD_PRELOAD HOSTNAME ${!PYROSCOPE_@}
-# More of both kinds than by default. Files of the heap end in .heap.pb.gz.
-export PYROSCOPE_SAMPLE_RATE=1000 PYROSCOPE_HEAP_SAMPLING_INTERVAL_BYTES=16k
+# More of both kinds than by default, and than the budget allows. Files of the heap
+# end in .heap.pb.gz.
+export PYROSCOPE_SAMPLE_RATE=1000 PYROSCOPE_HEAP_SAMPLING_INTERVAL_BYTES=16k \
+	PYROSCOPE_OVERHEAD_PERMILLE=1000
 
 ok()
 {

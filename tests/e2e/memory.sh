@@ -25,7 +25,6 @@ grep -q MEMORY_MIB err || fail "the line: $(cat err)"
 
 ## The system refuses, at any place
 export PYROSCOPE_PROFILE_TYPES= PYROSCOPE_UPLOAD_INTERVAL=1s
-export PYROSCOPE_OVERHEAD_PERMILLE=1000 # of which there are lines of its own
 run linked "$programs/memory" squeeze 6
 succeeded "no memory now and then" -
 [ "$(wc -l <err)" -le 3 ] || fail "lines: $(cat err)"
