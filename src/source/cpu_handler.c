@@ -32,7 +32,7 @@ static const struct pyro_thread *entry_of(const siginfo_t *info)
 {
 	const char *value = info->si_value.sival_ptr;
 
-	return (const void *)(value - halvings_of(info));
+	return value ? (const void *)(value - halvings_of(info)) : NULL;
 }
 
 static struct pyro_record *take(pid_t tid, uint32_t ticks, unsigned halvings)
