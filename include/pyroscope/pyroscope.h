@@ -559,7 +559,8 @@ PYROSCOPE_API int pyroscope_set_log(pyroscope_log_fn *fn, void *arg);
  * 100 ms and then makes a blocking call, starts a thread or exits: samples of
  * one that only computes wait in a small pool, and what does not fit is counted
  * as lost. Such a child calls this once after fork() returned 0. (One that calls
- * exec is followed under the pyro command only.)
+ * exec is followed under the pyro command only.) One that _Fork() or clone() made
+ * of a program with threads sends nothing otherwise: libc's locks may be held there.
  *
  * Does nothing in a process that is no such child or already sends. Do not call
  * it between vfork() and exec.

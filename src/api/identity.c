@@ -19,7 +19,7 @@
 #define APP_NAME_MAX 1023 /* with labels */
 
 static char app_name[APP_NAME_MAX + 1];
-static struct pyro_mutex app_name_lock = PYRO_MUTEX_INIT(PYRO_RANK_LOADER);
+static struct pyro_mutex app_name_lock = PYRO_MUTEX_INIT(PYRO_RANK_NAME);
 
 int pyro_identity_set_app_name(const char *name)
 {
@@ -39,6 +39,11 @@ int pyro_identity_set_app_name(const char *name)
 	app_name[len] = '\0';
 	pyro_mutex_unlock(&app_name_lock);
 	return 0;
+}
+
+void pyro_identity_forked(void)
+{
+	pyro_mutex_reset(&app_name_lock);
 }
 
 /* One that is no setting of ours; NULL: unset, empty, or not to be trusted. */

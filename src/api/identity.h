@@ -15,4 +15,7 @@ int pyro_identity_load(struct pyro_config *config,
 /* What pyroscope_set_app_name() was given; NULL or "" for none. 0 or -EINVAL. */
 int pyro_identity_set_app_name(const char *name);
 
+/* In a forked child: nobody is at it. */
+void pyro_identity_forked(void);
+
 #endif

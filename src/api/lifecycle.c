@@ -18,6 +18,7 @@
 #include <ucontext.h>
 #include <unistd.h>
 
+#include "api/identity.h"
 #include "api/listener.h"
 #include "api/session.h"
 #include "api/stats.h"
@@ -71,19 +72,18 @@ static _Thread_local bool fork_has_round, fork_has_loader;
  * middle of a change: it is left alone for ever, but for the tables, if the
  * collector was not at work. To build them takes the time of some ten thousand
  * samples, in each of a server's processes. System calls only. */
-static void become_child(void)
+static void forget_parent(void)
 {
 	struct pyro_session *s = &pyro_session;
-	struct pyro_thread *self;
 
 	pyro_mutex_reset(&s->lock);
 	pyro_mutex_reset(&s->round);
 	pyro_mutex_reset(&pyro_registry_lock);
 	pyro_mutex_reset(&pyro_loader_lock);
 	pyro_log_forked();
+	pyro_identity_forked();
 	pyro_library_threads_reset();
 	pyro_process.pid = pyro_getpid();
-	pyro_process.descendant = true;
 	if (s->modules)
 		s->inherited = s->modules;
 	if (!fork_has_round)
@@ -108,12 +108,20 @@ static void become_child(void)
 	pyro_lock_forked();
 	pyro_taps_forked();
 	pyro_listener_forked();
+	atomic_store(&pyro_on_page->owned, 1);
+}
+
+/* A child of a process that is profiled is profiled, too. */
+static void become_child(void)
+{
+	struct pyro_thread *self;
+
+	pyro_process.descendant = true;
 	self = pyro_registry_claim(PYRO_THREAD_LIVE);
 	if (self) {
 		self->scanned = true;
 		pyro_cpu_arm(self, pyro_gettid());
 	}
-	atomic_store(&pyro_on_page->owned, 1);
 	atomic_store(&pyro_on_page->child_since_ns,
 		     pyro_clock_ns(CLOCK_MONOTONIC));
 	pyro_on_set(PYRO_ON_CHILD);
@@ -139,15 +147,31 @@ static void after_fork_parent(void)
 	fork_has_loader = fork_has_round = false;
 }
 
+/* Another thread may have been in the middle of a start, also of the first one, of
+ * which the page does not tell, or of a stop. */
 static void after_fork_child(void)
 {
-	if (is_running() && is_wiped())
+	forget_parent();
+	if (is_running()) {
 		become_child();
+	} else {
+		pyro_heap_stop();
+		pyro_wait_start(0, 0, false);
+		atomic_store(&pyro_session.state, PYRO_SESSION_IDLE);
+	}
 	fork_has_loader = fork_has_round = false;
 }
 
+/* libc's locks may be held by threads that are not here, and to start a thread is
+ * not safe. So it stays for all that such a child forks. */
+static bool is_fragile;
+
+/* _Fork and raw clone run no handlers, libc's neither. */
 void pyro_lifecycle_enter(void)
 {
+	if (!is_wiped())
+		return;
+	is_fragile |= pyro_registry_limit() > 1;
 	after_fork_child();
 }
 
@@ -155,7 +179,7 @@ void pyro_lifecycle_revive(void)
 {
 	struct pyro_session *s = &pyro_session;
 
-	after_fork_child(); /* _Fork and raw clone run no handlers */
+	pyro_lifecycle_enter();
 	if (pyro_on_get() != PYRO_ON_CHILD || !pyro_mutex_lock_for(&s->lock, 0))
 		return;
 	if (pyro_on_get() == PYRO_ON_CHILD && !s->modules &&
@@ -256,8 +280,9 @@ static __attribute__((noinline)) bool in_signal_handler(void)
 /* From a hooked call, in a process that is not fully on. */
 static void on_hooked_call(void)
 {
-	after_fork_child();
-	if (pyro_on_get() != PYRO_ON_CHILD || pyro_session.modules)
+	pyro_lifecycle_enter();
+	if (pyro_on_get() != PYRO_ON_CHILD || pyro_session.modules ||
+	    is_fragile)
 		return;
 
 	uint64_t since = atomic_load(&pyro_on_page->child_since_ns);
@@ -323,8 +348,9 @@ static bool is_worth_reviving(const struct pyro_session *s)
 {
 	bool sends = pyro_process.preloaded && !s->config.output_dir[0];
 
-	return pyro_process_cpu_ns() >=
-	       (sends ? PYRO_UPLOAD_CPU_NS : PYRO_LAZY_CPU_NS);
+	return !is_fragile &&
+	       pyro_process_cpu_ns() >=
+		       (sends ? PYRO_UPLOAD_CPU_NS : PYRO_LAZY_CPU_NS);
 }
 
 static void at_exit(void)
@@ -419,7 +445,15 @@ void pyro_lifecycle_init(void)
 	if (atomic_exchange(&once, true))
 		return;
 	pyro_curl_loaded = register_exit_again;
-	pthread_atfork(before_fork, after_fork_parent, after_fork_child);
 	atexit(at_exit);
 	at_quick_exit(at_exit);
+}
+
+void pyro_lifecycle_watch_forks(void)
+{
+	static _Atomic bool once;
+
+	if (!atomic_exchange(&once, true))
+		pthread_atfork(before_fork, after_fork_parent,
+			       after_fork_child);
 }

@@ -73,18 +73,15 @@ static int start_uploader(struct pyro_session *s)
 
 static int prepare(struct pyro_session *s)
 {
-	static _Atomic bool slots_made;
 	int err = pyro_on_init() == 0 ? 0 : -ENOTSUP;
 
 	if (!err)
 		err = pyro_memory_begin(s);
 	if (!err)
 		err = pyro_registry_init();
-	if (!err && !atomic_exchange(&slots_made, true)) {
+	if (!err)
 		err = pyro_slots_init(slot_count(&s->config),
 				      (uint16_t)s->config.stack_depth);
-		atomic_store(&slots_made, err == 0);
-	}
 	if (err)
 		return err;
 	pyro_slots_set_depth((uint16_t)s->config.stack_depth);
@@ -197,13 +194,38 @@ bool pyro_session_is_refused(void)
 	       secure_getenv("RUNNING_UNDER_RR");
 }
 
+static void free_session(struct pyro_session *s)
+{
+	if (s->uploader)
+		pyro_uploader_free(s->uploader, 0);
+	if (s->quiet)
+		pyro_modules_free(s->modules);
+	pyro_stacks_free(&s->stacks);
+	pyro_heap_stacks_free(&s->heap);
+	pyro_wait_window_free(s);
+	pyro_threads_window_free(s);
+	free_naming(s);
+	pyro_counts_stopped();
+	s->modules = NULL;
+	s->uploader = NULL;
+	atomic_store(&s->state, PYRO_SESSION_IDLE);
+	pyro_log_as(PYRO_LOG_INFO, "profiling ends");
+}
+
 int pyro_session_start(const struct pyroscope_config *given,
 		       enum pyro_start_how how)
 {
 	struct pyro_session *s = &pyro_session;
 
+	pyro_lifecycle_enter();
+	pyro_lifecycle_watch_forks();
 	if (!pyro_mutex_lock_for(&s->lock, START_LOCK_NS))
 		return -EALREADY; /* somebody is at it */
+
+	/* A stop that took too long may be through by now. */
+	if (atomic_load(&s->state) == PYRO_SESSION_STOPPING &&
+	    atomic_load(&s->ended))
+		free_session(s);
 
 	int err = atomic_load(&s->state) == PYRO_SESSION_IDLE ? 0 : -EALREADY;
 
@@ -280,24 +302,6 @@ bool pyro_session_is_uncollected(struct pyro_session *s)
 	       pyro_on_get() == PYRO_ON_CHILD && !s->modules;
 }
 
-static void free_session(struct pyro_session *s)
-{
-	if (s->uploader)
-		pyro_uploader_free(s->uploader, 0);
-	if (s->quiet)
-		pyro_modules_free(s->modules);
-	pyro_stacks_free(&s->stacks);
-	pyro_heap_stacks_free(&s->heap);
-	pyro_wait_window_free(s);
-	pyro_threads_window_free(s);
-	free_naming(s);
-	pyro_counts_stopped();
-	s->modules = NULL;
-	s->uploader = NULL;
-	atomic_store(&s->state, PYRO_SESSION_IDLE);
-	pyro_log_as(PYRO_LOG_INFO, "profiling ends");
-}
-
 int pyroscope_stop(uint32_t timeout_ms)
 {
 	struct pyro_session *s = &pyro_session;
@@ -322,7 +326,7 @@ int pyroscope_stop(uint32_t timeout_ms)
 		else
 			pyro_log_as(PYRO_LOG_ERROR,
 				    "stopping takes long; profiling cannot be "
-				    "started again");
+				    "started again before it is through");
 	}
 	pyro_mutex_unlock(&s->lock);
 	return err;

@@ -382,6 +382,8 @@ void pyro_output_mark(struct pyro_session *s, bool pending);
  * itself up here. */
 void pyro_lifecycle_enter(void);
 void pyro_lifecycle_init(void);
+/* Before the first lock is taken that a child would find locked. */
+void pyro_lifecycle_watch_forks(void);
 /* Take SIGTERM and its like where they would kill the process. */
 void pyro_lifecycle_catch_signals(void);
 /* A forked child with no collector gets one. */

@@ -85,8 +85,8 @@ struct pyro_record {
 	uint64_t pc[PYRO_DEPTH_MAX]; /* in the pool there are fewer */
 };
 
-/* count slots, a power of two, with room for depth frames. 0 or -ENOMEM. Again after
- * pyro_slots_free. */
+/* count slots, a power of two, with room for depth frames, unless there is a pool:
+ * another one after pyro_slots_free. 0 or -ENOMEM. */
 int pyro_slots_init(size_t count, uint16_t depth);
 /* How many frames a record may have from now on: depth, as far as there is room. */
 void pyro_slots_set_depth(uint16_t depth);

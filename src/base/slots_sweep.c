@@ -11,8 +11,11 @@
 
 int pyro_slots_init(size_t count, uint16_t depth)
 {
-	struct pyro_slot_pool *pool = pyro_pages_alloc(sizeof(*pool));
+	struct pyro_slot_pool *pool;
 
+	if (atomic_load(&pyro_slot_pool))
+		return 0;
+	pool = pyro_pages_alloc(sizeof(*pool));
 	if (!pool)
 		return -ENOMEM;
 	pool->room = depth;

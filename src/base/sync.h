@@ -11,8 +11,10 @@
 
 #include "base/util.h"
 
+/* One for each lock: tests/e2e/fork_points.sh forks while each is held. */
 enum pyro_rank {
 	PYRO_RANK_SESSION,  /* start, stop, flush */
+	PYRO_RANK_NAME,     /* the application's */
 	PYRO_RANK_ROUND,    /* the collector works: fork tries it */
 	PYRO_RANK_TAPS,     /* profiles that somebody asked for */
 	PYRO_RANK_REGISTRY, /* threads that are sampled */

@@ -246,9 +246,10 @@ void pyro_hook_resolve(void)
 void pyro_hook_init(void)
 {
 	pyro_libc_threads.create = PYRO_NEXT(pthread_create);
-	if (!atomic_exchange(&key_made, true) &&
-	    pthread_key_create(&exit_key, on_thread_exit) != 0)
-		atomic_store(&key_made, false);
+	/* In this order: a child may be forked in between. */
+	if (!atomic_load(&key_made) &&
+	    pthread_key_create(&exit_key, on_thread_exit) == 0)
+		atomic_store(&key_made, true);
 }
 
 void pyro_hook_on_child(pyro_child_fn *fn)

@@ -32,6 +32,14 @@ extern char **environ;
 
 static _Atomic bool stop;
 
+/* free(malloc()) is left out by compilers. */
+static void allocate(size_t size)
+{
+	void *volatile block = malloc(size);
+
+	free(block);
+}
+
 NOINLINE static void burn(double for_s)
 {
 	double end = cpu() + for_s;
@@ -105,7 +113,7 @@ static void fork_one(int kind)
 		alarm(30);
 		for (volatile int i = 0; i < 50000; i++)
 			;
-		free(malloc(1000)); /* whatever the threads were doing */
+		allocate(1000); /* whatever the threads were doing */
 		if (kind == 0)
 			exit(5);
 		if (kind == 1)
