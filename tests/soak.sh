@@ -3,7 +3,8 @@
 # soak.sh [MINUTES] - what is too long for every change: Debian's packages, truth and the comparison
 # with perf by ten thousands of samples, walks at every instruction of more
 # programs and against gdb's and libunwind's, a storm of all that changes stacks
-# for twice MINUTES (5) and one of the heap's for MINUTES, the heap of programs that
+# for twice MINUTES (5) and one of the heap's for MINUTES, ten thousand forks, servers
+# that fork, the heap of programs that
 # allocate GiB, shared tables under ThreadSanitizer, Python's own tests profiled, each fuzz target for MINUTES,
 # a server under load whose memory must not grow, a server of profiles that is
 # dead for ten minutes. More than an hour.
@@ -140,6 +141,8 @@ part bash tests/e2e/cross.sh
 part bash tests/e2e/suites.sh
 part bash tests/e2e/heap_programs.sh
 HEAP_STORM_SECONDS=$((minutes * 60)) part bash tests/e2e/heap_storm.sh
+FORK_STORM=10000 part bash tests/e2e/fork_storm.sh
+part bash tests/e2e/prefork.sh
 part storm build
 part storm_checked
 part tables

@@ -18,10 +18,6 @@ files_with()
 }
 
 for how in linked preloaded; do
-	run $how "$forks" torture
-	succeeded "1000 forks from 8 threads, $how"
-	sampled "1000 forks from 8 threads, $how" 1 in_parent
-
 	run $how "$forks" spawn
 	succeeded "vfork, posix_spawn, system, popen, $how"
 	has_samples "vfork, posix_spawn, system, popen, $how" 100 in_parent

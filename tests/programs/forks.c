@@ -32,14 +32,6 @@ extern char **environ;
 
 static _Atomic bool stop;
 
-/* free(malloc()) is left out by compilers. */
-static void allocate(size_t size)
-{
-	void *volatile block = malloc(size);
-
-	free(block);
-}
-
 NOINLINE static void burn(double for_s)
 {
 	double end = cpu() + for_s;
@@ -98,61 +90,6 @@ static void check(const char *what, int want, int got)
 {
 	if (want != got)
 		PROBLEM("%s: wanted %d, got %d", what, want, got);
-}
-
-/* --- a thousand children from eight threads --- */
-
-static _Atomic int forks_left;
-
-static void fork_one(int kind)
-{
-	static char *argv[] = {"sh", "-c", "exit 9", NULL};
-	pid_t pid = fork();
-
-	if (pid == 0) {
-		alarm(30);
-		for (volatile int i = 0; i < 50000; i++)
-			;
-		allocate(1000); /* whatever the threads were doing */
-		if (kind == 0)
-			exit(5);
-		if (kind == 1)
-			_exit(6);
-		execv("/bin/sh", argv);
-		_exit(99);
-	}
-	if (pid < 0)
-		PROBLEM("fork: %s", strerror(errno));
-	else
-		check("child",
-		      kind == 0   ? 5
-		      : kind == 1 ? 6
-				  : 9,
-		      wait_for(pid));
-}
-
-static void *fork_many(void *arg)
-{
-	int left;
-
-	(void)arg;
-	while ((left = atomic_fetch_sub(&forks_left, 1)) > 0) {
-		fork_one(left % 3);
-		in_parent(0.002);
-	}
-	return NULL;
-}
-
-static void mode_torture(void)
-{
-	pthread_t thread[8];
-
-	atomic_store(&forks_left, 1000);
-	for (int i = 0; i < 8; i++)
-		if (pthread_create(&thread[i], NULL, fork_many, NULL) != 0)
-			PROBLEM("pthread_create");
-	for (int i = 0; i < 8; i++)
-		pthread_join(thread[i], NULL);
 }
 
 /* --- those that the library must not notice --- */
@@ -486,7 +423,6 @@ static const struct {
 	const char *name;
 	void (*run)(void);
 } modes[] = {
-	{"torture", mode_torture},
 	{"spawn", mode_spawn},
 	{"fork", mode_fork},
 	{"_Fork", mode_underscore_fork},
