@@ -188,7 +188,7 @@ export PGHOST=$work/data PGDATABASE=postgres
 
 run_pgbench()
 {
-	pg pgbench -n -c 4 -j 2 -T $((seconds / 2)) "$@" >bench.out 2>&1
+	pg pgbench -n -c 4 -j 2 "$@" >bench.out 2>&1
 	is "pgbench $*: failed" 0 \
 		"$(sed -n 's/.*failed transactions: \([0-9]*\).*/\1/p' bench.out)"
 	grep '^tps' bench.out || cat bench.out
@@ -203,14 +203,15 @@ run_postgres()
 	until_true "PostgreSQL's start" pg pg_isready -q
 	memory=$(awk 'NR == 7 { print $2 }' data/postmaster.pid)
 	pg pgbench -i -s 1 -q >bench.out 2>&1
-	run_pgbench &
+	# So many that each backend is worth a profile, also on a busy machine.
+	run_pgbench -t $((seconds * 400)) &
 	sleep 1
 	backends=$(ps -o pid=,args= --ppid $postmaster |
 		awk '/postgres postgres \[local\]/ { print $1 }')
 	wait $!
 	is "PostgreSQL: backends" 4 "$(echo "$backends" | wc -w)"
 	pg pg_ctl reload -D data >/dev/null
-	run_pgbench -S -C
+	run_pgbench -S -C -T $((seconds / 2))
 	pg pg_ctl stop -m fast -D data >/dev/null
 	wait $postmaster
 	is "PostgreSQL's end" 0 $?
