@@ -183,6 +183,7 @@ cat >>data/postgresql.conf <<EOF
 listen_addresses = ''
 unix_socket_directories = '$work/data'
 fsync = off
+autovacuum = off
 EOF
 export PGHOST=$work/data PGDATABASE=postgres
 
