@@ -75,6 +75,7 @@ struct pyro_record {
 		uint32_t lock; /* PYRO_KIND_MUTEX, _BLOCK: the name of what was
 				* waited for (capture/lock_names.h) */
 	};
+	uint64_t began;      /* PYRO_KIND_CPU: for base/cost.h */
 	uint16_t wait_class; /* PYRO_KIND_BLOCK */
 	uint32_t labels;     /* the thread's set of them (capture/labels.h) */
 	uint16_t room;       /* how deep a stack may be here */

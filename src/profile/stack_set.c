@@ -62,10 +62,13 @@ void *pyro_stack_set_add_values(struct pyro_stack_set *set,
 	size_t count = set->count;
 	char *grown = pyro_array_grow(values, cap, count + 1, size);
 
-	*number = grown ? pyro_stack_set_add(set, stack) : PYRO_TABLE_NONE;
+	*number = PYRO_TABLE_NONE;
+	if (!grown)
+		return values;
+	*number = pyro_stack_set_add(set, stack);
 	if (*number == count)
 		memset(grown + count * size, 0, size);
-	return grown ? grown : values;
+	return grown;
 }
 
 bool pyro_stack_set_keep(struct pyro_stack_set *set, pyro_stack_keep_fn *keep,

@@ -60,9 +60,7 @@ static struct pyro_record *take_shot(void)
 			       (struct pyro_weight){1, 0});
 }
 
-/* By itself: the walk needs the stack. */
-static __attribute__((noinline)) struct pyro_record *
-take_for(const siginfo_t *info)
+static struct pyro_record *take_any(const siginfo_t *info)
 {
 	pid_t tid;
 
@@ -73,6 +71,21 @@ take_for(const siginfo_t *info)
 		       ? take(tid, 1 + (uint32_t)info->si_overrun,
 			      halvings_of(info))
 		       : NULL;
+}
+
+/* By itself: the walk needs the stack, and when the handler began is kept in the
+ * record meanwhile. */
+static __attribute__((noinline)) struct pyro_record *
+take_for(const siginfo_t *info)
+{
+	uint64_t began = pyro_cost_begin(PYRO_COST_HANDLERS);
+	struct pyro_record *record = take_any(info);
+
+	if (record)
+		record->began = began;
+	else
+		pyro_cost_end(PYRO_COST_HANDLERS, began);
+	return record;
 }
 
 /* A shot comes without an entry: the kernel copies the stack. */
@@ -89,6 +102,7 @@ static void sample(const siginfo_t *info, const ucontext_t *context)
 	struct pyro_record *record = take_for(info);
 	const struct pyro_snapshot *snapshot;
 	struct pyro_walk walk;
+	uint64_t began;
 
 	if (!record)
 		return;
@@ -98,7 +112,9 @@ static void sample(const siginfo_t *info, const ucontext_t *context)
 		snapshot, context, thread_of(info)->stack, record->pc,
 		record->room, &walk);
 	record->stop = (uint16_t)walk.stop;
+	began = record->began;
 	pyro_slots_commit(record, walk.stop == PYRO_STOP_UNMAPPED);
+	pyro_cost_end(PYRO_COST_HANDLERS, began);
 }
 
 bool pyro_cpu_sent(const siginfo_t *info)
@@ -110,7 +126,6 @@ bool pyro_cpu_sent(const siginfo_t *info)
 
 void pyro_cpu_on_tick(int sig, siginfo_t *info, void *context)
 {
-	uint64_t began;
 	unsigned entered;
 
 	(void)sig;
@@ -118,12 +133,10 @@ void pyro_cpu_on_tick(int sig, siginfo_t *info, void *context)
 	 * its default, and most often that is to ignore it (cpu.c). */
 	if (info->si_code != SI_TIMER)
 		return;
-	began = pyro_cost_begin(PYRO_COST_HANDLERS);
 	/* First: a stop that is not seen below waits until this one is out, and
 	 * frees nothing before. */
 	entered = pyro_readers_enter();
 	if (pyro_on_get() != PYRO_ON_NO)
 		sample(info, context);
 	pyro_readers_leave(entered);
-	pyro_cost_end(PYRO_COST_HANDLERS, began);
 }
