@@ -229,8 +229,10 @@ void pyro_threads_window_take(struct pyro_session *s, bool asked, bool last)
 	if (look_at_all(s) > 0)
 		ask(s, last ? LAST_ANSWER_NS : ANSWER_NS);
 	add_not_reached(m);
-	if (s->types & PYRO_TYPE_CREATION)
+	if (s->types & PYRO_TYPE_CREATION) {
+		pyro_collector_sweep(s); /* those of a moment ago, too */
 		pyro_births_take(s);
+	}
 	m->count = 0; /* answers that are late find nobody */
 	m->taken = m->any = true;
 	m->took_ns = pyro_budget_work_ns() - began;
