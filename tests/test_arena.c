@@ -238,6 +238,36 @@ static void test_limit(void **state)
 	pyro_pages_free(pyro_pages_alloc(2 << 20), 2 << 20);
 }
 
+static void *a_mib(void)
+{
+	return pyro_pages_alloc(1 << 20);
+}
+
+/* A child may have as much as its parent might, but not what that had. */
+static int take_as_child(void *arg)
+{
+	(void)arg;
+	if (a_mib())
+		return 1;
+	pyro_memory_forked();
+	if (pyro_memory_is_short(0) || !a_mib() || a_mib())
+		return 2;
+	return 0;
+}
+
+static void test_limit_of_child(void **state)
+{
+	void *all;
+
+	(void)state;
+	pyro_memory_limit(pyro_memory_mapped() + (1 << 20));
+	all = a_mib();
+	assert_non_null(all);
+	assert_int_equal(in_child(take_as_child, NULL), 0);
+	pyro_memory_limit(0);
+	pyro_pages_free(all, 1 << 20);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -248,6 +278,7 @@ int main(void)
 		cmocka_unit_test(test_strndup),
 		cmocka_unit_test(test_no_memory),
 		cmocka_unit_test(test_limit),
+		cmocka_unit_test(test_limit_of_child),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

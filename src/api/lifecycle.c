@@ -23,6 +23,7 @@
 #include "api/session.h"
 #include "api/stats.h"
 #include "api/taps.h"
+#include "base/arena.h"
 #include "base/log.h"
 #include "base/on.h"
 #include "base/os.h"
@@ -99,6 +100,7 @@ static void forget_parent(void)
 	s->births = (struct pyro_births){0};
 	s->wall = (struct pyro_wall){0};
 	s->marked = false;
+	pyro_memory_forked();
 	pyro_counts_forked();
 	pyro_slots_forked();
 	pyro_registry_forked();

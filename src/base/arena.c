@@ -20,8 +20,17 @@ struct pyro_arena_chunk {
 
 static struct {
 	_Atomic size_t mapped, limit;
+	_Atomic size_t parents; /* of it, in a forked child */
 	_Atomic uint64_t refused;
 } memory;
+
+/* What of so much counts. */
+static size_t own(size_t mapped)
+{
+	size_t parents = atomic_load(&memory.parents);
+
+	return mapped > parents ? mapped - parents : 0;
+}
 
 void pyro_memory_limit(size_t bytes)
 {
@@ -37,7 +46,12 @@ bool pyro_memory_is_short(size_t more)
 {
 	size_t limit = atomic_load(&memory.limit);
 
-	return limit && atomic_load(&memory.mapped) + more > limit / 4 * 3;
+	return limit && own(atomic_load(&memory.mapped)) + more > limit / 4 * 3;
+}
+
+void pyro_memory_forked(void)
+{
+	atomic_store(&memory.parents, atomic_load(&memory.mapped));
 }
 
 uint64_t pyro_memory_refused(void)
@@ -49,7 +63,7 @@ uint64_t pyro_memory_refused(void)
 static bool take(size_t bytes)
 {
 	size_t limit = atomic_load(&memory.limit);
-	size_t before = atomic_fetch_add(&memory.mapped, bytes);
+	size_t before = own(atomic_fetch_add(&memory.mapped, bytes));
 
 	if (!limit || (bytes <= limit && before <= limit - bytes))
 		return true;

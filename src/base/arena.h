@@ -17,6 +17,9 @@ size_t pyro_memory_mapped(void);
 /* Would so many bytes more be over three quarters of it? Then what is only gathered
  * has to stop, so that it can still be handed on. */
 bool pyro_memory_is_short(size_t more);
+/* In a forked child: what it has of its parent, most of which it never looks at, does
+ * not count. Stores only. */
+void pyro_memory_forked(void);
 /* How often there was none, for the limit or by the kernel. */
 uint64_t pyro_memory_refused(void);
 

@@ -23,6 +23,11 @@ run linked env PYROSCOPE_MEMORY_MIB=7 "$programs/harm" plain 0.2
 succeeded "7 MiB are no setting" 1
 grep -q MEMORY_MIB err || fail "the line: $(cat err)"
 
+## What a child has of its parents is not its own
+run linked env PYROSCOPE_MEMORY_MIB=8 PYROSCOPE_PROFILE_TYPES= \
+	"$programs/memory" children 0.4
+succeeded "8 MiB for each of some generations"
+
 ## The system refuses, at any place
 export PYROSCOPE_PROFILE_TYPES= PYROSCOPE_UPLOAD_INTERVAL=1s
 run linked "$programs/memory" squeeze 6

@@ -42,7 +42,7 @@ int main(void)
 
 #include <pyroscope/pyroscope.h>
 
-#include "program.h"
+#include "forking.h"
 
 #define RANK_AT 4 /* in struct pyro_mutex */
 #define REACH_S 20
@@ -59,22 +59,6 @@ static struct shared {
 static _Atomic bool stop;
 
 /* free(malloc()) is left out by compilers. */
-static void allocate(size_t size)
-{
-	void *volatile block = malloc(size);
-
-	free(block);
-}
-
-NOINLINE static void burn(double for_s)
-{
-	double end = cpu() + for_s;
-
-	while (cpu() < end)
-		for (int i = 0; i < 3000; i++)
-			__asm__ volatile("");
-}
-
 /* --- what the children do --- */
 
 static int count_threads(void)
@@ -88,17 +72,6 @@ static int count_threads(void)
 			count += buf[at + 19] != '.';
 	close(fd);
 	return count;
-}
-
-static void *little_thread(void *arg)
-{
-	pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
-
-	(void)arg;
-	pthread_mutex_lock(&lock);
-	allocate(5000);
-	pthread_mutex_unlock(&lock);
-	return NULL;
 }
 
 static int start_thread(void)

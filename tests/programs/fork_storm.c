@@ -24,7 +24,7 @@
 
 #include <pyroscope/pyroscope.h>
 
-#include "program.h"
+#include "forking.h"
 
 #define FORKERS 16
 #define OTHERS 4
@@ -35,46 +35,7 @@ static _Atomic int left;
 static _Atomic bool stop;
 static pthread_mutex_t contended = PTHREAD_MUTEX_INITIALIZER;
 
-NOINLINE static void burn(double for_s)
-{
-	double end = cpu() + for_s;
-
-	while (cpu() < end)
-		for (int i = 0; i < 3000; i++)
-			__asm__ volatile("");
-}
-
-NOINLINE static void in_parent(double for_s)
-{
-	burn(for_s);
-	__asm__ volatile("" ::"i"(1));
-}
-
-NOINLINE static void in_child(double for_s)
-{
-	burn(for_s);
-	__asm__ volatile("" ::"i"(2));
-}
-
 /* --- children: each returns its exit code --- */
-
-static void allocate(size_t size)
-{
-	void *volatile block = malloc(size);
-
-	free(block);
-}
-
-static void *little_thread(void *arg)
-{
-	pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
-
-	(void)arg;
-	pthread_mutex_lock(&lock);
-	allocate(5000);
-	pthread_mutex_unlock(&lock);
-	return NULL;
-}
 
 static int use_libc(void)
 {

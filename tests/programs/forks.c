@@ -26,33 +26,11 @@
 
 #include <pyroscope/pyroscope.h>
 
-#include "program.h"
+#include "forking.h"
 
 extern char **environ;
 
 static _Atomic bool stop;
-
-NOINLINE static void burn(double for_s)
-{
-	double end = cpu() + for_s;
-
-	while (cpu() < end)
-		for (int i = 0; i < 3000; i++)
-			__asm__ volatile("");
-}
-
-/* Found by name in the profiles; unlike, so that they are not folded. */
-NOINLINE static void in_parent(double for_s)
-{
-	burn(for_s);
-	__asm__ volatile("" ::"i"(1));
-}
-
-NOINLINE static void in_child(double for_s)
-{
-	burn(for_s);
-	__asm__ volatile("" ::"i"(2));
-}
 
 NOINLINE static void in_late_child(double for_s)
 {

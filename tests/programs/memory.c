@@ -3,6 +3,8 @@
  *
  * stacks SECONDS MIB  no two stacks are the same, on two threads; the library
  *                     never has more than MIB mapped
+ * children SECONDS    a child's child's child, and so on: each has had memory for its
+ *                     own profiles, which its children do not pay for
  * squeeze SECONDS     the limit of address space is set a few KiB above what is in
  *                     use, again and again, while objects come and go, profiles
  *                     are made and threads burn; then samples come as before */
@@ -12,6 +14,8 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
 #include <pyroscope/pyroscope.h>
 
@@ -148,14 +152,48 @@ static void squeeze(void)
 		PROBLEM("memory was never short");
 }
 
+#define GENERATIONS 6
+
+static void children(void)
+{
+	struct pyroscope_stats stats = read_stats();
+	int status;
+
+	for (int i = 0; i < GENERATIONS; i++) {
+		pid_t child = fork();
+
+		if (child > 0) {
+			if (waitpid(child, &status, 0) != child || status != 0)
+				PROBLEM("generation %d", i);
+			exit(atomic_load(&problems) ? 1 : 0);
+		}
+		for (double end = now() + seconds; now() < end; pause_ms(1))
+			for (int k = 0; k < 50; k++)
+				next(0, 5);
+		if (pyroscope_flush(0) != 0)
+			PROBLEM("flush of generation %d", i);
+		stats = read_stats();
+		if (stats.memory_refused || stats.overflow || !stats.samples)
+			PROBLEM("generation %d: %llu samples, no memory for "
+				"%llu, refused %llu",
+				i, (unsigned long long)stats.samples,
+				(unsigned long long)stats.overflow,
+				(unsigned long long)stats.memory_refused);
+	}
+	exit(atomic_load(&problems) ? 1 : 0);
+}
+
 int main(int argc, char **argv)
 {
 	pthread_t threads[THREADS];
 
 	if (argc < 3)
 		return 2;
+	setvbuf(stdout, NULL, _IOLBF, 0);
 	seconds = atof(argv[2]);
 	pyroscope_load("");
+	if (strcmp(argv[1], "children") == 0)
+		children();
 	for (uintptr_t i = 0; i < THREADS; i++)
 		if (pthread_create(&threads[i], NULL, burn, (void *)(i + 1)))
 			return 1;
