@@ -309,9 +309,10 @@ struct pyroscope_config {
 	 * quarters of it, a stack that is not in the running profile yet is
 	 * counted as "[overflow]", so that sums stay right; at the limit, stacks
 	 * of newly loaded code are cut and profiles may be dropped, after one log
-	 * line. Where the process has a limit of address space (ulimit -v), a
-	 * quarter of what is left of that when profiling begins, if it is less;
-	 * with less than 16 MiB left, profiling does not begin.
+	 * line. Below 16, that is soon so in programs with large libraries. Where
+	 * the process has a limit of address space (ulimit -v), a quarter of what
+	 * is left of that when profiling begins, if it is less, or the half up to
+	 * 16 MiB; with less than 16 MiB left, profiling does not begin.
 	 * Variable: PYROSCOPE_MEMORY_MIB.
 	 * Default (0): 64. */
 	uint32_t memory_mib;
@@ -440,10 +441,11 @@ PYROSCOPE_API int pyroscope_flush(uint32_t timeout_ms);
  *
  * Of CPU time, what is used while it is paused is in no profile, nor is it
  * "[unsampled]". A wait for a lock is in the mutex profile until the pause, or if
- * it begins after it; in the block profile is none into which a pause falls. Of the heap, what is freed while it is paused is not in use after
- * it; what is allocated then is not known, nor is a block that realloc() moves
- * or grows then: the profile's comment says for how long. The heap is sampled until all
- * four of its types are paused.
+ * it begins after it; in the block profile is none into which a pause falls. Of the
+ * heap, what is freed while it is paused is not in use after it; what is allocated
+ * then is not known, nor is a block that realloc() moves or grows then: the
+ * profile's comment says for how long. The heap is sampled until all four of its
+ * types are paused.
  *
  * Returns 0, also where that is so already, or
  *   -EINVAL    a word is none of these: after a log line, and nothing is changed
@@ -460,9 +462,9 @@ PYROSCOPE_API int pyroscope_resume(const char *types);
  * kind is "cpu", "heap", "mutex", "block" or "threads", of which profile_types must
  * have something, or "wall", in any case: all the time of all threads, waiting or
  * not, by what they do at some hundred moments a second, or as many as take a twentieth
- * of one core. Threads that wait are not interrupted. seconds, at most 3600, is how long: the call returns when they are
- * over. What is sent to the server is the same with it and without, only that a
- * window ends before and after. Of the heap, what was allocated is of these
+ * of one core. Threads that wait are not interrupted. seconds, at most 3600, is how
+ * long: the call returns when they are over. What is sent to the server is the same
+ * with it and without, only that a window ends before and after. Of the heap, what was allocated is of these
  * seconds, what is in use of their end; with 0 that is now, as are "threads". fd,
  * which stays open, gets a gzipped pprof by write(), as whose caller to be
  * prepared for SIGPIPE.
@@ -688,8 +690,9 @@ PYROSCOPE_API void pyroscope_labels_pop(pyroscope_labels before);
  * pyroscope.profile.id, its span_id in 16 hexadecimal digits, too.
  *
  * trace_id and span_id are the bytes of W3C Trace Context, in that order, and are
- * copied; trace_id may be NULL. With the setting trace_ids samples carry the label trace_id, too: not for
- * servers before Pyroscope 2.1, which make a series of each. A server with -symbolizer.enabled gives the whole service for a span.
+ * copied; trace_id may be NULL. With the setting trace_ids samples carry the label
+ * trace_id, too: not for servers before Pyroscope 2.1, which make a series of each.
+ * A server with -symbolizer.enabled gives the whole service for a span.
  * name, unless NULL, is the label span_name, of which there should be few
  * (see PYROSCOPE_LABELS_SCOPE). Begin and end nest, and the outermost counts: the
  * service's own root span. Where a task moves between threads, end and begin it

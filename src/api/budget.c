@@ -3,9 +3,9 @@
  *
  * Intervals end with windows, whose profiles are most of what the library's threads
  * do. What is read once of each object is not in the sum: it does not go by rates,
- * and lines have a budget of their own, as has what somebody asks for. To look at all threads takes much at once in
- * programs of thousands: half the budget pays for it as time goes by, and until that
- * is done, but for a little, there is no other look. */
+ * and lines have a budget of their own, as has what somebody asks for. To look at all
+ * threads takes much at once in programs of thousands: half the budget pays for it as
+ * time goes by, and until that is done, but for a little, there is no other look. */
 #include <stdio.h>
 
 #include "api/session.h"

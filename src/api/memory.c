@@ -11,8 +11,10 @@
 #include "base/log.h"
 #include "base/os.h"
 
-/* With less, a program's profile could not be made. */
+/* With less, a small program's profile could not be made; and as much as one with
+ * large libraries needs, of which the tables alone take some MiB. */
 #define LIMIT_MIN ((uint64_t)8 << 20)
+#define LIMIT_ENOUGH ((uint64_t)16 << 20)
 
 static struct {
 	uint64_t told_of; /* refusals, of this session's before */
@@ -35,10 +37,10 @@ static uint64_t space_used(void)
 }
 
 /* What of the address space that is left to the program may be taken: a quarter,
- * or the half if that is little. */
+ * or the half as long as that is not enough. */
 static uint64_t share_of(uint64_t left)
 {
-	return pyro_max(left / 4, pyro_min(left / 2, LIMIT_MIN));
+	return pyro_max(left / 4, pyro_min(left / 2, LIMIT_ENOUGH));
 }
 
 int pyro_memory_begin(const struct pyro_session *s)

@@ -13,7 +13,8 @@ struct pyro_thread_span {
 	uint32_t labels_before;
 };
 
-/* Of the calling thread. trace is NULL: not known. name is NULL or the label span_name meanwhile. */
+/* Of the calling thread. trace is NULL: not known. name is NULL or the label
+ * span_name meanwhile. */
 void pyro_span_begin(const uint8_t trace[16], const uint8_t id[8],
 		     const char *name);
 void pyro_span_end(void);

@@ -20,8 +20,8 @@ struct pyro_threads_moment {
 	struct pyro_names *names; /* makes them readable; NULL: as they are */
 };
 
-/* How many threads there are of each stack; or how long they have it. Returns owned; NULL for out of memory.
- * Reads symbols of modules that have samples. Collector. */
+/* How many threads there are of each stack; or how long they have it. Returns owned;
+ * NULL for out of memory. Reads symbols of modules that have samples. Collector. */
 struct pyro_profile *
 pyro_threads_profile(const struct pyro_threads_moment *moment,
 		     struct pyro_modules *modules);

@@ -2,7 +2,9 @@
 /* signal_hook.h - calls that wait for signals: those of our timers do not end them
  *
  * A thread that has blocked everything gets no samples, but its timer's signal is
- * pending: it would be the answer of sigwait(), and end a wait with another mask. */
+ * pending: it would be the answer of sigwait(), and end a wait with another mask.
+ * ppoll() and its like ask the kernel for that where they are given a mask: some
+ * 100 ns a call. */
 #ifndef PYRO_SOURCE_SIGNAL_HOOK_H
 #define PYRO_SOURCE_SIGNAL_HOOK_H
 
