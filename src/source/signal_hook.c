@@ -126,32 +126,33 @@ static struct timespec left_until(uint64_t end)
 				 (long)(left % PYRO_NS_PER_SEC)};
 }
 
+static int wait_until(const sigset_t *set, siginfo_t *info,
+		      const struct timespec *timeout)
+{
+	uint64_t end = pyro_clock_ns(CLOCK_MONOTONIC) +
+		       (uint64_t)timeout->tv_sec * PYRO_NS_PER_SEC +
+		       (uint64_t)timeout->tv_nsec;
+	int sig = PYRO_NEXT(sigtimedwait)(set, info, timeout);
+
+	while (sig > 0 && pyro_cpu_sent(info)) {
+		struct timespec left = left_until(end);
+
+		sig = PYRO_NEXT(sigtimedwait)(set, info, &left);
+	}
+	return sig;
+}
+
 PYRO_HOOK int PYRO_HOOK_NAME(sigtimedwait)(const sigset_t *set, siginfo_t *info,
 					   const struct timespec *timeout)
 {
-	uint64_t begin = pyro_clock_ns(CLOCK_MONOTONIC), end;
-	struct timespec left;
 	siginfo_t own;
-	int sig;
 
-	/* No time, and no end of it, may be wrong or too long to count. */
+	/* A time may be wrong, or too long to count. */
 	if (!is_waited_for(set) ||
 	    (timeout && (timeout->tv_sec < 0 || timeout->tv_sec > INT32_MAX)))
 		return PYRO_NEXT(sigtimedwait)(set, info, timeout);
-	if (!info)
-		info = &own;
-	sig = PYRO_NEXT(sigtimedwait)(set, info, timeout);
-	while (sig > 0 && pyro_cpu_sent(info)) {
-		if (timeout) {
-			end = begin +
-			      (uint64_t)timeout->tv_sec * PYRO_NS_PER_SEC +
-			      (uint64_t)timeout->tv_nsec;
-			left = left_until(end);
-		}
-		sig = PYRO_NEXT(sigtimedwait)(set, info,
-					      timeout ? &left : NULL);
-	}
-	return sig;
+	return timeout ? wait_until(set, info ? info : &own, timeout)
+		       : wait_for(set, info);
 }
 
 PYRO_HOOK int PYRO_HOOK_NAME(sigsuspend)(const sigset_t *mask)
