@@ -107,15 +107,17 @@ lives()
 {
 	local mode file files=0
 	build forks "$sources/forks.c" -static
+	build fork_storm "$sources/fork_storm.c" -static -DSTATIC
 	build harm "$sources/harm.c" -static
 	printf '%s\n' '#include <pyroscope/pyroscope.h>' \
 		'int main(void) { pyroscope_load(""); return 7; }' >status.c
 	build status status.c -static
-	for mode in torture spawn; do
-		run linked ./forks $mode
-		succeeded "forks $mode"
-		is "forks $mode" ok "$(tail -n 1 out)"
-	done
+	run linked ./fork_storm 200
+	succeeded "fork_storm"
+	is "fork_storm" ok "$(tail -n 1 out)"
+	run linked ./forks spawn
+	succeeded "forks spawn"
+	is "forks spawn" ok "$(tail -n 1 out)"
 	run linked ./forks fork
 	succeeded "forks fork"
 	for file in drop/*[0-9].pb.gz; do

@@ -200,6 +200,17 @@ static void *fork_many(void *arg)
 
 /* --- what goes on beside --- */
 
+/* A static program cannot. */
+static void load_and_unload(void)
+{
+#ifndef STATIC
+	void *object = dlopen("libc.so.6", RTLD_NOW);
+
+	if (object)
+		dlclose(object);
+#endif
+}
+
 static void *work(void *arg)
 {
 	struct pollfd none;
@@ -213,10 +224,7 @@ static void *work(void *arg)
 		use_libc();
 		poll(&none, 0, 1);
 
-		void *object = dlopen("libc.so.6", RTLD_NOW);
-
-		if (object)
-			dlclose(object);
+		load_and_unload();
 	}
 	return NULL;
 }
