@@ -21,6 +21,10 @@ void pyro_births_add(struct pyro_session *s, struct pyro_stack_frames *stack,
 	if (!of)
 		return;
 	b->of = of;
+	/* A sweep has them in any order. */
+	if (of[birth->place].stack &&
+	    (int32_t)(birth->serial - of[birth->place].serial) < 0)
+		return;
 	stack->labels = 0; /* the creator's */
 	number = pyro_stack_set_add(&b->stacks, stack);
 	of[birth->place] = (struct pyro_origin){
