@@ -168,22 +168,22 @@ void pyro_lines_earn(struct pyro_lines *lines, uint64_t elapsed_ns)
 size_t pyro_lines_resolve(struct pyro_lines *lines, pyro_lines_open_fn *open,
 			  void *arg, uint64_t cpu_max_ns)
 {
+	uint64_t begin = spent_ns(), spent;
 	size_t waiting = count_waiting(lines);
 	int saved = errno;
-	uint64_t begin, spent;
 
 	lines->had_batch = true;
-	if (waiting == 0 || lines->credit_ns < LEAST_NS)
-		return waiting;
-	begin = spent_ns();
-	pyro_lines_batch(
-		lines, open, arg,
-		begin + pyro_min((uint64_t)lines->credit_ns, cpu_max_ns));
+	if (waiting > 0 && lines->credit_ns >= LEAST_NS) {
+		pyro_lines_batch(lines, open, arg,
+				 begin + pyro_min((uint64_t)lines->credit_ns,
+						  cpu_max_ns));
+		waiting = count_waiting(lines);
+	}
 	spent = spent_ns() - begin;
 	lines->credit_ns -= (int64_t)spent;
 	pyro_cost_add(PYRO_COST_READING, spent);
 	errno = saved;
-	return count_waiting(lines);
+	return waiting;
 }
 
 enum pyro_lines_state pyro_lines_find(const struct pyro_lines *lines,
