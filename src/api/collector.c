@@ -400,7 +400,7 @@ static bool run(struct pyro_session *s)
 	while (!last) {
 		pyro_mutex_unlock(&s->round);
 		wait_for_work(s, busy);
-		if (atomic_load(&s->pause_asked))
+		if (atomic_exchange(&s->pause_asked, false))
 			return false;
 		pyro_mutex_lock(&s->round);
 		busy = collect(s, &last);
@@ -418,7 +418,7 @@ static bool run_lazily(struct pyro_session *s)
 {
 	if (!atomic_load(&s->armed))
 		wait_until_worth_it(s);
-	if (atomic_load(&s->pause_asked))
+	if (atomic_exchange(&s->pause_asked, false))
 		return false;
 	if (atomic_load(&s->armed) || !atomic_load(&s->stop_asked))
 		return run(s);

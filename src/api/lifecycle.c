@@ -2,7 +2,7 @@
 /* lifecycle.c - the ends and the copies of a process
  *
  * exit    handlers of exit and quick_exit send the last window; never from _exit
- * signals under `pyro`, SIGTERM, SIGINT and SIGHUP that would kill flush first
+ * signals under `pyro`, those that would kill flush first (fatal.c)
  * fork    the on-word and all that handlers touch read as zero in a child. The
  *         fork handler there makes system calls only: it arms the one thread
  *         that exists, whose samples wait in the pool. A collector is started
@@ -66,6 +66,8 @@ static bool is_wiped(void)
 	return atomic_load(&pyro_on_page->owned) == 0;
 }
 
+static _Atomic bool exiting;
+
 /* What the forking thread holds, from before until after. */
 static _Thread_local bool fork_has_round, fork_has_loader;
 
@@ -85,6 +87,7 @@ static void forget_parent(void)
 	pyro_identity_forked();
 	pyro_library_threads_reset();
 	pyro_process.pid = pyro_getpid();
+	atomic_store(&exiting, false);
 	if (s->modules)
 		s->inherited = s->modules;
 	if (!fork_has_round)
@@ -283,8 +286,10 @@ static __attribute__((noinline)) bool in_signal_handler(void)
 static void on_hooked_call(void)
 {
 	pyro_lifecycle_enter();
+	/* A vfork child has its parent's memory: a thread of its own would be
+	 * gone with it, and what that held, held for ever. */
 	if (pyro_on_get() != PYRO_ON_CHILD || pyro_session.modules ||
-	    is_fragile)
+	    is_fragile || pyro_process.pid != pyro_getpid())
 		return;
 
 	uint64_t since = atomic_load(&pyro_on_page->child_since_ns);
@@ -292,6 +297,21 @@ static void on_hooked_call(void)
 	if (pyro_clock_ns(CLOCK_MONOTONIC) >= since + CHILD_AGE_NS &&
 	    !in_signal_handler())
 		pyro_lifecycle_revive();
+}
+
+static void resume_threads(void)
+{
+	struct pyro_session *s = &pyro_session;
+
+	atomic_store(&s->ended, 0);
+	if (pyro_thread_start("pyro-collect", pyro_collector_main, s) != 0) {
+		atomic_store(&s->ended, 1);
+		pyro_on_set(PYRO_ON_NO);
+		pyro_cpu_stop();
+		pyro_log_in_hook(PYRO_LOG_ERROR,
+				 "profiling ends: no thread could be started");
+	}
+	pyro_mutex_unlock(&s->lock);
 }
 
 /* For the calls of id_hook.h: the collector leaves its thread and the session
@@ -307,35 +327,25 @@ static bool pause_threads(void)
 	    !pyro_mutex_lock_for(&s->lock, PAUSE_NS))
 		return false;
 	tid = pyro_only_library_thread();
-	if (tid && is_running() && s->modules) {
-		atomic_store(&s->pause_asked, true);
-		pyro_slots_wake();
-		if (pyro_wait(&s->ended, 0, PAUSE_NS) &&
-		    pyro_thread_gone(tid, PAUSE_NS))
-			return true;
-		atomic_store(&s->pause_asked, false);
+	if (!tid || !is_running() || !s->modules) {
+		pyro_mutex_unlock(&s->lock);
+		return false;
 	}
-	pyro_mutex_unlock(&s->lock);
+	atomic_store(&s->pause_asked, true);
+	pyro_slots_wake();
+	if (!pyro_wait(&s->ended, 0, PAUSE_NS) &&
+	    atomic_exchange(&s->pause_asked, false)) {
+		pyro_mutex_unlock(&s->lock);
+		return false;
+	}
+	/* It has taken that, and is just leaving. */
+	while (!pyro_wait(&s->ended, 0, PAUSE_NS))
+		;
+	if (pyro_thread_gone(tid, PAUSE_NS))
+		return true;
+	resume_threads();
 	return false;
 }
-
-static void resume_threads(void)
-{
-	struct pyro_session *s = &pyro_session;
-
-	atomic_store(&s->pause_asked, false);
-	atomic_store(&s->ended, 0);
-	if (pyro_thread_start("pyro-collect", pyro_collector_main, s) != 0) {
-		atomic_store(&s->ended, 1);
-		pyro_on_set(PYRO_ON_NO);
-		pyro_cpu_stop();
-		pyro_log_in_hook(PYRO_LOG_ERROR,
-				 "profiling ends: no thread could be started");
-	}
-	pyro_mutex_unlock(&s->lock);
-}
-
-static _Atomic bool exiting;
 
 static void end_at_exit(struct pyro_session *s)
 {
@@ -383,57 +393,14 @@ static void register_exit_again(void)
 	atexit(at_exit);
 }
 
-static _Atomic int fatal_signal;
-
-static void die(int sig)
+/* A vfork child, which has its parent's memory, is not ours to flush. */
+void pyro_lifecycle_dying(void)
 {
-	struct sigaction dfl;
-	sigset_t set;
-
-	memset(&dfl, 0, sizeof(dfl));
-	dfl.sa_handler = SIG_DFL;
-	sigaction(sig, &dfl, NULL);
-	sigemptyset(&set);
-	sigaddset(&set, sig);
-	pthread_sigmask(SIG_UNBLOCK, &set, NULL);
-	raise(sig);
-}
-
-/* The thread that got the signal waits here: to the program it is as if the
- * signal had killed it, a little later. A vfork child, which has its parent's
- * memory, is not ours to flush. */
-static void on_fatal(int sig)
-{
-	int none = 0;
-
 	if (!is_running() || is_wiped() || pyro_on_get() != PYRO_ON_YES ||
 	    pyro_process.pid != pyro_getpid())
-		die(sig);
-	if (atomic_compare_exchange_strong(&fatal_signal, &none, sig)) {
-		atomic_store(&exiting, true);
-		pyro_session_end(FATAL_MS, EXIT_FAILED_MS);
-		die(sig);
-	}
-	for (;;)
-		pause();
-}
-
-void pyro_lifecycle_catch_signals(void)
-{
-	static const int fatal[] = {SIGTERM, SIGINT, SIGHUP};
-
-	for (size_t i = 0; i < PYRO_COUNT_OF(fatal); i++) {
-		struct sigaction old, ours;
-
-		if (sigaction(fatal[i], NULL, &old) != 0 ||
-		    (old.sa_flags & SA_SIGINFO) || old.sa_handler != SIG_DFL)
-			continue;
-		memset(&ours, 0, sizeof(ours));
-		ours.sa_handler = on_fatal;
-		ours.sa_flags = SA_RESTART | SA_ONSTACK;
-		sigemptyset(&ours.sa_mask);
-		sigaction(fatal[i], &ours, NULL);
-	}
+		return;
+	atomic_store(&exiting, true);
+	pyro_session_end(FATAL_MS, EXIT_FAILED_MS);
 }
 
 void pyro_lifecycle_init(void)

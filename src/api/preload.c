@@ -14,6 +14,7 @@
 #include "base/os.h"
 #include "source/alloc_hook.h"
 #include "source/exec_hook.h"
+#include "source/fatal_hook.h"
 #include "source/heap_front.h"
 #include "source/hook.h"
 #include "source/id_hook.h"
@@ -55,6 +56,7 @@ __attribute__((constructor)) static void on_load(void)
 	pyro_lock_hook_resolve();
 	pyro_io_hook_resolve();
 	pyro_signal_hook_resolve();
+	pyro_fatal_hook_resolve();
 	pyro_exec_hook_resolve();
 	pyro_id_hook_resolve();
 	if (!entry)
@@ -71,7 +73,7 @@ __attribute__((constructor)) static void on_load(void)
 							  : PYRO_START_NORMAL;
 
 	if (pyro_session_start(NULL, how) == 0 && pyro_process.under_pyro)
-		pyro_lifecycle_catch_signals();
+		pyro_fatal_start();
 	if (pyro_session.config.alone)
 		leave_environment(list + (entry - list), len);
 }

@@ -13,7 +13,8 @@
  *   wall_window.c  what all threads do all the time
  *   output.c       a window's profiles to the server or the folder
  *   memory.c       how much of it there may be
- *   lifecycle.c    exit, fatal signals, fork and its children
+ *   lifecycle.c    exit, fork and its children
+ *   fatal.c        signals that kill
  *   preload.c      the constructor */
 #ifndef PYRO_API_SESSION_H
 #define PYRO_API_SESSION_H
@@ -384,10 +385,13 @@ void pyro_lifecycle_enter(void);
 void pyro_lifecycle_init(void);
 /* Before the first lock is taken that a child would find locked. */
 void pyro_lifecycle_watch_forks(void);
-/* Take SIGTERM and its like where they would kill the process. */
-void pyro_lifecycle_catch_signals(void);
+/* The process dies of a signal: what it has is sent. Context: signal. */
+void pyro_lifecycle_dying(void);
 /* A forked child with no collector gets one. */
 void pyro_lifecycle_revive(void);
+
+/* fatal.c: take SIGTERM and its like where they would kill the process. */
+void pyro_fatal_start(void);
 
 /* Milliseconds from now to a time of CLOCK_MONOTONIC; 0 if it is over. */
 uint32_t pyro_left_ms(uint64_t end_ns);
