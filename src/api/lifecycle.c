@@ -191,7 +191,7 @@ void pyro_lifecycle_revive(void)
 	    pyro_session_run(PYRO_START_FORKED) != 0) {
 		/* No thread to be had: not again for a while. */
 		atomic_store(&s->state, PYRO_SESSION_RUNNING);
-		atomic_store(&pyro_on_page->child_since_ns,
+		atomic_store(&pyro_on_page->child_retry_ns,
 			     pyro_clock_ns(CLOCK_MONOTONIC) + RETRY_NS);
 	}
 	pyro_mutex_unlock(&s->lock);
@@ -293,8 +293,10 @@ static void on_hooked_call(void)
 		return;
 
 	uint64_t since = atomic_load(&pyro_on_page->child_since_ns);
+	uint64_t retry = atomic_load(&pyro_on_page->child_retry_ns);
 
-	if (pyro_clock_ns(CLOCK_MONOTONIC) >= since + CHILD_AGE_NS &&
+	if (pyro_clock_ns(CLOCK_MONOTONIC) >=
+		    pyro_max(since + CHILD_AGE_NS, retry) &&
 	    !in_signal_handler())
 		pyro_lifecycle_revive();
 }

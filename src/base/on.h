@@ -23,6 +23,9 @@ struct pyro_on_page {
 	_Atomic uint32_t owned; /* 1: not wiped since somebody set it up */
 	/* CLOCK_MONOTONIC when the child began; in its own wiped page too. */
 	_Atomic uint64_t child_since_ns;
+	/* When it may try again to start a thread, as there was none; 0: it has
+	 * not tried. */
+	_Atomic uint64_t child_retry_ns;
 };
 
 /* Never NULL: before init it points to a constant "no". */

@@ -48,6 +48,14 @@ for how in linked preloaded; do
 	succeeded "pyroscope_fork_child, $how"
 	is "pyroscope_fork_child, $how: files" 3 "$(files_with in_late_child)"
 
+	run $how "$forks" fork-child-in-vain
+	succeeded "no thread for a child, $how" -
+	is "no thread for a child, then one, $how: files" 1 \
+		"$(files_with in_late_child)"
+	is "no thread for a child, $how: time that was" True \
+		"$(profile "all(0 < p.duration_ns < 60e9 for p in profiles)" \
+			drop/*[0-9].pb.gz)"
+
 	run $how "$forks" calls
 	succeeded "public calls in a child, $how" -
 

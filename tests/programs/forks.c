@@ -19,6 +19,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <time.h>
@@ -329,6 +330,34 @@ static void mode_fork_child(void)
 	}
 }
 
+/* There is no thread to be had at first. */
+static int ask_in_vain(void)
+{
+	struct rlimit limit, none;
+
+	getrlimit(RLIMIT_AS, &limit);
+	none = (struct rlimit){.rlim_cur = 1 << 20, .rlim_max = limit.rlim_max};
+	setrlimit(RLIMIT_AS, &none);
+	pyroscope_fork_child();
+	setrlimit(RLIMIT_AS, &limit);
+	if (count_threads() != 1)
+		return 42;
+	return ask_for_it();
+}
+
+static void mode_fork_child_in_vain(void)
+{
+	pid_t pid;
+
+	in_parent(0.1);
+	pid = raw_fork(); /* fork would leave it a stack for a thread */
+	if (pid == 0) {
+		alarm(30);
+		exit(ask_in_vain());
+	}
+	check("fork_child without a thread", 0, wait_for(pid));
+}
+
 /* Public calls in a child that is dormant: an answer, soon. */
 static int call_everything(void)
 {
@@ -409,6 +438,7 @@ static const struct {
 	{"early-handler", mode_early_handler},
 	{"early-thread", mode_early_thread},
 	{"fork-child", mode_fork_child},
+	{"fork-child-in-vain", mode_fork_child_in_vain},
 	{"calls", mode_calls},
 	{"generations", mode_generations},
 	{"daemon", mode_daemon},
