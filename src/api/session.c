@@ -345,6 +345,23 @@ int pyroscope_flush(uint32_t timeout_ms)
 				  timeout_ms);
 }
 
+/* Session lock held. */
+static int flush_window(struct pyro_session *s, uint64_t wait_ns)
+{
+	uint32_t target = atomic_fetch_add(&s->flush_asked, 1) + 1, done;
+	uint64_t end = pyro_clock_ns(CLOCK_MONOTONIC) + wait_ns;
+
+	pyro_slots_wake();
+	/* First may be done what a call has asked for that gave up. */
+	while ((int32_t)((done = atomic_load(&s->flush_done)) - target) < 0) {
+		uint64_t now = pyro_clock_ns(CLOCK_MONOTONIC);
+
+		if (now >= end || !pyro_wait(&s->flush_done, done, end - now))
+			return -ETIMEDOUT;
+	}
+	return 0;
+}
+
 int pyro_session_flush(uint32_t window_ms, uint32_t timeout_ms)
 {
 	struct pyro_session *s = &pyro_session;
@@ -361,13 +378,8 @@ int pyro_session_flush(uint32_t window_ms, uint32_t timeout_ms)
 		return -ETIMEDOUT;
 	if (atomic_load(&s->state) == PYRO_SESSION_RUNNING &&
 	    !pyro_session_is_uncollected(s)) {
-		uint32_t before = atomic_load(&s->flush_done);
-
-		atomic_fetch_add(&s->flush_asked, 1);
-		pyro_slots_wake();
-		if (!pyro_wait(&s->flush_done, before, wait_ns))
-			err = -ETIMEDOUT;
-		else if (timeout_ms && s->uploader)
+		err = flush_window(s, wait_ns);
+		if (!err && timeout_ms && s->uploader)
 			err = pyro_uploader_flush(s->uploader,
 						  pyro_left_ms(end),
 						  pyro_left_ms(end));

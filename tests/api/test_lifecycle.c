@@ -1,10 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 /* test_lifecycle.c - in one process that lives on: a thousand sessions, the log as
- * the program takes it, labels of new threads */
+ * the program takes it, flushes, labels of new threads */
 #include "tests/unit.h"
 
 #include <dirent.h>
 #include <errno.h>
+#include <semaphore.h>
 #include <signal.h>
 #include <stdatomic.h>
 #include <stdbool.h>
@@ -202,6 +203,72 @@ static void test_log_waits(void **state)
 	assert_int_equal(pyroscope_set_log(take_locked, NULL), 0);
 	assert_int_not_equal(bytes_on_stderr(refused_in_lock), 0);
 	assert_int_equal(pyroscope_set_log(NULL, NULL), 0);
+}
+
+/* --- a flush that follows one that gave up --- */
+
+static atomic_int profiles_begun;
+static sem_t profile_may_end;
+static atomic_bool gate_open, flushed;
+static int flush_result = 1;
+
+/* The collector waits here, in the middle of a window's end. */
+static void take_gated(int level, const char *text, void *arg)
+{
+	(void)arg;
+	if (level != PYROSCOPE_LOG_DEBUG ||
+	    strncmp(text, "a profile: ", 11) != 0 || atomic_load(&gate_open))
+		return;
+	atomic_fetch_add(&profiles_begun, 1);
+	while (sem_wait(&profile_may_end) != 0)
+		;
+}
+
+static void wait_for_profile(int which)
+{
+	while (atomic_load(&profiles_begun) < which)
+		usleep(1000);
+}
+
+static void *flush_patiently(void *arg)
+{
+	flush_result = pyroscope_flush(60000);
+	atomic_store(&flushed, true);
+	return arg;
+}
+
+static void test_flush_after_timeout(void **state)
+{
+	struct pyroscope_config config = PYROSCOPE_CONFIG_INIT;
+	char dir[] = "/tmp/pyro-lifecycle.XXXXXX", command[64];
+	pthread_t thread;
+
+	(void)state;
+	assert_non_null(mkdtemp(dir));
+	setenv("PYROSCOPE_OUTPUT_DIR", dir, 1);
+	setenv("PYROSCOPE_LOG_LEVEL", "debug", 1);
+	sem_init(&profile_may_end, 0, 0);
+	assert_int_equal(pyroscope_set_log(take_gated, NULL), 0);
+	config.profile_types = "heap"; /* one profile a window */
+	assert_int_equal(pyroscope_start(&config), 0);
+	assert_int_equal(pyroscope_flush(0), -ETIMEDOUT);
+	wait_for_profile(1);
+	pthread_create(&thread, NULL, flush_patiently, NULL);
+	usleep(100000); /* most likely it has asked by then */
+	sem_post(&profile_may_end);
+	wait_for_profile(2);
+	usleep(100000);
+	assert_false(flushed); /* its window has not ended */
+	atomic_store(&gate_open, true);
+	sem_post(&profile_may_end);
+	pthread_join(thread, NULL);
+	assert_int_equal(flush_result, 0);
+	assert_int_equal(pyroscope_stop(0), 0);
+	assert_int_equal(pyroscope_set_log(NULL, NULL), 0);
+	unsetenv("PYROSCOPE_LOG_LEVEL");
+	unsetenv("PYROSCOPE_OUTPUT_DIR");
+	snprintf(command, sizeof(command), "rm -r %s", dir);
+	assert_int_equal(system(command), 0);
 }
 
 /* --- threads that work, and call nothing of the library --- */
@@ -462,6 +529,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_log),
 		cmocka_unit_test(test_log_waits),
+		cmocka_unit_test(test_flush_after_timeout),
 		cmocka_unit_test(test_log_no_hook),
 		cmocka_unit_test(test_inherit),
 		cmocka_unit_test(test_thousand),
