@@ -120,7 +120,7 @@ void pyro_wait_window_end(struct pyro_session *s, uint32_t types, bool last)
 		struct pyro_waits *of = &s->waits[i];
 		struct pyro_profile *profile;
 
-		if (!(types & s->types & waits[i].types) ||
+		if (!(types & waits[i].types) || !(s->types & waits[i].types) ||
 		    (is_empty(of) && !last))
 			continue;
 		if (s->lines) {

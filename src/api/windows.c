@@ -56,12 +56,12 @@ void pyro_windows_end(struct pyro_session *s, uint32_t types, bool last)
 	for (size_t i = 0; i < PYRO_WINDOWS; i++)
 		s->windows[i].duration_ns =
 			(int64_t)(next.start_ns - s->windows[i].start_ns);
-	if (types & s->types & PYRO_TYPE_CPU)
+	if ((types & PYRO_TYPE_CPU) && (s->types & PYRO_TYPE_CPU))
 		pyro_cpu_window_end(s, last);
-	if (types & s->types & PYRO_TYPE_HEAP)
+	if ((types & PYRO_TYPE_HEAP) && (s->types & PYRO_TYPE_HEAP))
 		pyro_heap_window_end(s, last);
 	pyro_wait_window_end(s, types, last);
-	if (types & s->types & PYRO_TYPE_MOMENT)
+	if ((types & PYRO_TYPE_MOMENT) && (s->types & PYRO_TYPE_MOMENT))
 		pyro_threads_window_end(s, last);
 	for (size_t i = 0; i < PYRO_WINDOWS; i++)
 		if (types & types_of[i])

@@ -103,6 +103,10 @@ without = [p for p in heap if ("alloc_space", "bytes") not in p.sample_types]
 check("heap: one type alone", len(without) == 1 and
       len(without[0].sample_types) == 3 and
       total(without, "inuse_space", "allocate_after") > 0, len(without))
+near("heap: of the others, all", total(without, "alloc_objects",
+                                       "allocate_apart"), BLOCKS, 0.14)
+check("heap: of it, nothing later",
+      total(heap, "alloc_space", "allocate_apart") == 0)
 
 mutex, block = of("mutex.pb.gz"), of("block.pb.gz")
 waited = next(float(l[1]) for l in lines if l[0] == "waited")

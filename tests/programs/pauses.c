@@ -91,10 +91,11 @@ static void burn_all(double began)
 
 /* ---- The heap: half of what is there before is freed while it is paused ---- */
 
-static void *blocks[3][BLOCKS];
+static void *blocks[4][BLOCKS];
 
-#define ALLOCATORS(XX) \
-	XX(allocate_before) XX(allocate_within) XX(allocate_after)
+#define ALLOCATORS(XX)      \
+	XX(allocate_before) \
+	XX(allocate_within) XX(allocate_after) XX(allocate_apart)
 /* Functions that are equal but for a comment would become one. */
 #define KEEP(name) __asm__ volatile("# " #name ::: "memory")
 #define DEFINE_ALLOCATE(name)                                                \
@@ -122,7 +123,7 @@ static void use_heap(void)
 	allocate_after(blocks[2]);
 	/* Of one type the others go on. */
 	PAUSE("alloc_space");
-	call(pyroscope_flush(0), "flush");
+	allocate_apart(blocks[3]);
 	RESUME("alloc_space");
 }
 
