@@ -823,7 +823,7 @@ struct pyroscope_stats {
 	/* Profiles that nobody will get: the queue was full; the server refused
 	 * them, or did not answer ten times; older than 55 minutes; still in
 	 * the queue when profiling was stopped; no memory, or no place on the
-	 * disk. */
+	 * disk, in the end: until then the next one has what they had. */
 	uint64_t profiles_dropped_full;
 	uint64_t profiles_dropped_refused;
 	uint64_t profiles_dropped_old;

@@ -315,7 +315,7 @@ static void change_types(struct pyro_session *s, uint32_t types, bool over,
 			 uint64_t now)
 {
 	if (!over)
-		pyro_windows_end(s, s->types ^ types, false);
+		pyro_windows_change(s, s->types ^ types);
 	pyro_types_enter(s, types);
 	scan(s, now);
 	atomic_store(&s->types_done, types);
@@ -332,6 +332,7 @@ static bool collect(struct pyro_session *s, bool *last)
 		    now - s->round_ns >=
 			    s->config.upload_interval_ms * PYRO_NS_PER_MS;
 	uint32_t types = atomic_load(&s->types_asked);
+	uint32_t changes = stop ? 0 : types ^ s->types;
 
 	if (over)
 		pyro_threads_window_take(
@@ -349,10 +350,10 @@ static bool collect(struct pyro_session *s, bool *last)
 	bool busy = refresh(s, now) > 0;
 
 	if (over) {
-		pyro_windows_round(s, stop);
+		pyro_windows_round(s, changes, stop);
 		pyro_wall_window_end(s, stop);
 	}
-	if (!stop && types != atomic_load(&s->types_done))
+	if (changes)
 		change_types(s, types, over, now);
 	if (asked != atomic_load(&s->flush_done)) {
 		atomic_store(&s->flush_done, asked);
@@ -422,7 +423,7 @@ static bool run_lazily(struct pyro_session *s)
 		return false;
 	if (atomic_load(&s->armed) || !atomic_load(&s->stop_asked))
 		return run(s);
-	pyro_windows_round(s, true); /* too short for a sample */
+	pyro_windows_round(s, 0, true); /* too short for a sample */
 	return true;
 }
 

@@ -105,7 +105,7 @@ static int64_t residual_of(const struct pyro_session *s, struct pyro_clocks now)
 	       (int64_t)(s->stacks.total_ns + used->lost_ns);
 }
 
-/* Returns whether it is written. */
+/* As pyro_output_window(). */
 static bool write_profile(struct pyro_session *s, struct pyro_clocks now,
 			  uint64_t unsampled_ns)
 {
@@ -126,46 +126,38 @@ static bool write_profile(struct pyro_session *s, struct pyro_clocks now,
 		.names = s->names,
 	};
 	struct pyro_profile *profile = pyro_cpu_profile(&window, s->modules);
-	bool written = false;
+	bool over;
 
-	if (profile) {
+	if (profile)
 		comment(s, profile, now, unsampled_ns);
-		written = pyro_output_window(s, PYRO_OUTPUT_CPU, profile);
-		pyro_profile_free(profile);
-	}
-	return written;
+	over = pyro_output_window(s, PYRO_OUTPUT_CPU, profile, w->may_go_on);
+	pyro_profile_free(profile);
+	return over;
 }
 
-void pyro_cpu_window_end(struct pyro_session *s, bool last)
+bool pyro_cpu_window_end(struct pyro_session *s, bool last)
 {
 	struct pyro_cpu_used *used = &s->cpu;
 	struct pyro_clocks now = read_clocks(s);
 	uint64_t period = pyro_cpu_period_ns();
 	int64_t residual = residual_of(s, now);
 	bool empty = s->stacks.set.count == 0 && used->lost_ns == 0;
-	uint64_t ns = s->stacks.total_ns + used->lost_ns, unsampled = 0;
-	uint64_t ticks = s->stacks.total_ticks + used->lost_ticks;
+	uint64_t unsampled = 0;
 
 	last |= used->stopped;
 	/* An idle window says nothing: its little goes to the next one. */
 	if (empty && !last && now.cpu_ns - used->began.cpu_ns < 10 * period)
-		return;
+		return true;
 	if (residual >= (last ? 1 : (int64_t)period))
 		unsampled = (uint64_t)residual;
 	if (s->lines) {
 		want_lines(s);
 		pyro_window_lines(s, last);
 	}
-
-	bool written = write_profile(s, now, unsampled);
-
-	if (written)
-		pyro_counts.unsampled_ns += unsampled;
+	if (!write_profile(s, now, unsampled))
+		return false;
+	pyro_counts.unsampled_ns += unsampled;
 	used->residual_ns = residual - (int64_t)unsampled;
 	count_from(s, now);
-	if (!written) { /* the next one says what is missing */
-		used->lost_ns = ns;
-		used->lost_ticks = ticks;
-		used->residual_ns += (int64_t)unsampled;
-	}
+	return true;
 }

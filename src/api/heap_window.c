@@ -147,7 +147,7 @@ static void want_lines(struct pyro_session *s)
 					       1);
 }
 
-void pyro_heap_window_end(struct pyro_session *s, bool last)
+bool pyro_heap_window_end(struct pyro_session *s, bool last)
 {
 	const struct pyro_window *w = &s->windows[PYRO_OUTPUT_HEAP];
 	struct pyro_heap_window window = {
@@ -165,6 +165,7 @@ void pyro_heap_window_end(struct pyro_session *s, bool last)
 		.names = s->names,
 	};
 	struct pyro_profile *profile;
+	bool over;
 
 	look_at_live(s, pyro_clock_ns(CLOCK_MONOTONIC));
 	if (s->lines) {
@@ -172,12 +173,13 @@ void pyro_heap_window_end(struct pyro_session *s, bool last)
 		pyro_window_lines(s, last);
 	}
 	profile = pyro_heap_profile(&window, s->modules);
-	if (!profile)
-		return; /* the next one has it, too */
-	comment(s, profile);
-	if (pyro_output_window(s, PYRO_OUTPUT_HEAP, profile)) {
+	if (profile)
+		comment(s, profile);
+	over = pyro_output_window(s, PYRO_OUTPUT_HEAP, profile, w->may_go_on);
+	pyro_profile_free(profile);
+	if (over) {
 		s->heap_lost = (struct pyro_weight){0};
 		pyro_heap_stacks_next(&s->heap);
 	}
-	pyro_profile_free(profile);
+	return over;
 }

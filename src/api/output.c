@@ -177,8 +177,17 @@ static bool goes_nowhere(const struct pyro_session *s)
 	return !s->uploader && !s->config.output_dir[0];
 }
 
+/* May what has failed go on with the next profile? A folder may have room then.
+ * What is too large, or has no memory to be packed in, would only grow; and what the
+ * queue does not take is over with the others that it drops. */
+static bool may_pass(const struct pyro_session *s, int err)
+{
+	return !s->uploader && err != -EFBIG && err != -ENOMEM;
+}
+
+/* Clears *may_go_on if it is over. */
 static int ship(struct pyro_session *s, enum pyro_output kind,
-		const struct pyro_profile *profile)
+		const struct pyro_profile *profile, bool *may_go_on)
 {
 	struct pyro_upload upload = {.time_ns = profile->time_ns};
 	int err = pack(s, kind, profile, &upload);
@@ -190,7 +199,8 @@ static int ship(struct pyro_session *s, enum pyro_output kind,
 		err = drop(s, kind, &upload.body);
 		pyro_counts.written += err == 0;
 	}
-	pyro_counts.unwritten += err != 0;
+	*may_go_on &= err && may_pass(s, err);
+	pyro_counts.unwritten += err && !*may_go_on;
 	if (!err && s->uploader)
 		err = push(s, &upload);
 	pyro_buf_free(&upload.body);
@@ -198,16 +208,20 @@ static int ship(struct pyro_session *s, enum pyro_output kind,
 }
 
 bool pyro_output_window(struct pyro_session *s, enum pyro_output kind,
-			struct pyro_profile *profile)
+			struct pyro_profile *profile, bool may_go_on)
 {
 	int err;
 
+	if (!profile) {
+		pyro_counts.unwritten++;
+		return true;
+	}
 	pyro_budget_comment(s, profile);
-	err = goes_nowhere(s) ? 0 : ship(s, kind, profile);
+	err = goes_nowhere(s) ? 0 : ship(s, kind, profile, &may_go_on);
 	if (err) {
 		PYRO_LOG_ONCE("a profile could not be written: %s",
 			      pyroscope_strerror(err));
-		return false;
+		return !may_go_on;
 	}
 	pyro_taps_add(kind, profile);
 	pyro_output_mark(s, false);

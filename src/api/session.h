@@ -59,6 +59,7 @@ struct pyro_window {
 	int64_t time_ns;     /* CLOCK_REALTIME of the start */
 	uint64_t start_ns;   /* CLOCK_MONOTONIC of the start */
 	int64_t duration_ns; /* when it ends */
+	bool may_go_on;      /* then: if it cannot be written, for now */
 };
 
 /* CPU time of the process, of the library's threads in it, and what samples have
@@ -248,11 +249,12 @@ size_t pyro_collector_sweep(struct pyro_session *s);
 /* All begin now, or at an earlier time of CLOCK_MONOTONIC if that is not 0. Before
  * the collector runs, or by it. */
 void pyro_windows_begin(struct pyro_session *s, uint64_t start_ns);
-/* Those end that have any of types, and their next ones begin; the profiles have
- * what is in s->types. */
-void pyro_windows_end(struct pyro_session *s, uint32_t types, bool last);
-/* All end, at the interval. */
-void pyro_windows_round(struct pyro_session *s, bool last);
+/* All end, at the interval, and their next ones begin; the profiles have what is in
+ * s->types. Those that cannot be written go on, unless they are the last or have any
+ * of changes, types that come or go now. */
+void pyro_windows_round(struct pyro_session *s, uint32_t changes, bool last);
+/* Those end that have any of changes. */
+void pyro_windows_change(struct pyro_session *s, uint32_t changes);
 /* Its lines are wanted, the more so the greater the weight. */
 void pyro_window_want_lines(struct pyro_session *s,
 			    const struct pyro_stack_frames *stack,
@@ -276,8 +278,9 @@ void pyro_cpu_window_start(struct pyro_session *s, bool forked);
  * on. */
 void pyro_cpu_window_stop(struct pyro_session *s);
 void pyro_cpu_window_go_on(struct pyro_session *s);
-/* Write the profile of what was measured, unless that is nothing. */
-void pyro_cpu_window_end(struct pyro_session *s, bool last);
+/* Write the profile of what was measured, unless that is nothing. False, as of the
+ * others: it goes on, with all that it has. */
+bool pyro_cpu_window_end(struct pyro_session *s, bool last);
 
 /* heap_window.c: nothing where the heap is not profiled. */
 void pyro_heap_window_start(struct pyro_session *s);
@@ -291,7 +294,7 @@ void pyro_heap_window_add(struct pyro_session *s,
 /* Each time that records were swept. */
 void pyro_heap_window_round(struct pyro_session *s, uint64_t now);
 /* Write the profile. */
-void pyro_heap_window_end(struct pyro_session *s, bool last);
+bool pyro_heap_window_end(struct pyro_session *s, bool last);
 
 /* wait_window.c: nothing where waiting is not profiled. */
 void pyro_wait_window_start(struct pyro_session *s);
@@ -302,8 +305,9 @@ void pyro_wait_window_add(struct pyro_session *s,
 void pyro_wait_window_round(struct pyro_session *s, uint64_t now);
 /* Those of types are on from now on, and no others. */
 void pyro_wait_window_switch(struct pyro_session *s, uint32_t types);
-/* Write the profiles that have any of types. */
-void pyro_wait_window_end(struct pyro_session *s, uint32_t types, bool last);
+/* Write the profile, PYRO_OUTPUT_MUTEX or PYRO_OUTPUT_BLOCK, unless that is empty. */
+bool pyro_wait_window_end(struct pyro_session *s, enum pyro_output output,
+			  bool last);
 void pyro_wait_window_free(struct pyro_session *s);
 
 /* threads_window.c: nothing where threads are not profiled. */
@@ -316,7 +320,7 @@ void pyro_threads_window_take(struct pyro_session *s, bool asked, bool last);
 void pyro_threads_window_add(struct pyro_session *s,
 			     struct pyro_stack_frames *stack, pid_t tid);
 /* Write what was taken. */
-void pyro_threads_window_end(struct pyro_session *s, bool last);
+bool pyro_threads_window_end(struct pyro_session *s, bool last);
 void pyro_threads_window_free(struct pyro_session *s);
 /* The module that all of this is in, if it is the library's alone; 0: it is not. */
 uint32_t pyro_threads_window_own(void);
@@ -372,9 +376,11 @@ void pyro_wall_free(struct pyro_session *s);
  * walk ended, and how many were lost. */
 void pyro_output_comment(struct pyro_profile *profile, const char *what,
 			 const uint64_t stops[PYRO_STOP_COUNT], uint64_t lost);
-/* False: it was dropped, after a log line. */
+/* NULL is one that there was no memory for. Whether the window is over: written, or
+ * lost for good and counted. False, only where it may go on: it could not be written,
+ * but what it has can be with what comes. */
 bool pyro_output_window(struct pyro_session *s, enum pyro_output kind,
-			struct pyro_profile *profile);
+			struct pyro_profile *profile, bool may_go_on);
 /* In a folder: tell that samples are pending, or that all were written. */
 void pyro_output_mark(struct pyro_session *s, bool pending);
 

@@ -257,10 +257,9 @@ static void write_as(struct pyro_session *s, const struct pyro_stacks *stacks,
 	struct pyro_profile *profile =
 		pyro_threads_profile(&moment, s->modules);
 
-	if (!profile)
-		return;
-	pyro_output_comment(profile, "threads", stacks->stops, 0);
-	pyro_output_window(s, output, profile);
+	if (profile)
+		pyro_output_comment(profile, "threads", stacks->stops, 0);
+	pyro_output_window(s, output, profile, false);
 	pyro_profile_free(profile);
 }
 
@@ -272,14 +271,14 @@ static void want_lines(struct pyro_session *s, const struct pyro_stacks *stacks)
 }
 
 /* What cannot be written is gone: the next window has a moment of its own. */
-void pyro_threads_window_end(struct pyro_session *s, bool last)
+bool pyro_threads_window_end(struct pyro_session *s, bool last)
 {
 	const struct pyro_stacks *now = &s->threads.stacks;
 	uint32_t types = s->types;
 	uint64_t began = pyro_budget_work_ns();
 
 	if (!s->threads.taken)
-		return;
+		return true;
 	s->threads.taken = false;
 	if (s->lines) {
 		want_lines(s, now);
@@ -297,4 +296,5 @@ void pyro_threads_window_end(struct pyro_session *s, bool last)
 			 PYRO_OUTPUT_CREATION);
 	pyro_budget_moment(s,
 			   s->threads.took_ns + pyro_budget_work_ns() - began);
+	return true;
 }

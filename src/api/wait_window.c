@@ -12,11 +12,10 @@
 static const struct {
 	enum pyro_kind kind;
 	uint32_t types;
-	enum pyro_output output;
 	const char *name;
 } waits[] = {
-	{PYRO_KIND_MUTEX, PYRO_TYPE_MUTEX, PYRO_OUTPUT_MUTEX, "mutex"},
-	{PYRO_KIND_BLOCK, PYRO_TYPE_BLOCK, PYRO_OUTPUT_BLOCK, "block"},
+	{PYRO_KIND_MUTEX, PYRO_TYPE_MUTEX, "mutex"},
+	{PYRO_KIND_BLOCK, PYRO_TYPE_BLOCK, "block"},
 };
 
 void pyro_wait_window_start(struct pyro_session *s)
@@ -84,9 +83,9 @@ static void want_lines(struct pyro_session *s,
 					stacks->values[i].sum[c].value + 1);
 }
 
-static struct pyro_profile *build(struct pyro_session *s, size_t i)
+static struct pyro_profile *build(struct pyro_session *s, size_t i,
+				  const struct pyro_window *w)
 {
-	const struct pyro_window *w = &s->windows[waits[i].output];
 	const struct pyro_wait_window window = {
 		.stacks = &s->waits[i].stacks,
 		.types = s->types & waits[i].types,
@@ -113,28 +112,29 @@ static bool is_empty(const struct pyro_waits *w)
 	       w->left_over.count == 0;
 }
 
-/* What could not be written, the next one has, too. */
-void pyro_wait_window_end(struct pyro_session *s, uint32_t types, bool last)
+bool pyro_wait_window_end(struct pyro_session *s, enum pyro_output output,
+			  bool last)
 {
-	for (size_t i = 0; i < PYRO_COUNT_OF(waits); i++) {
-		struct pyro_waits *of = &s->waits[i];
-		struct pyro_profile *profile;
+	const struct pyro_window *w = &s->windows[output];
+	size_t i = output == PYRO_OUTPUT_BLOCK;
+	struct pyro_waits *of = &s->waits[i];
+	struct pyro_profile *profile;
+	bool over;
 
-		if (!(types & waits[i].types) || !(s->types & waits[i].types) ||
-		    (is_empty(of) && !last))
-			continue;
-		if (s->lines) {
-			want_lines(s, &of->stacks);
-			pyro_window_lines(s, last);
-		}
-		profile = build(s, i);
-		if (profile &&
-		    pyro_output_window(s, waits[i].output, profile)) {
-			pyro_wait_stacks_clear(&of->stacks);
-			*of = (struct pyro_waits){.stacks = of->stacks};
-		}
-		pyro_profile_free(profile);
+	if (is_empty(of) && !last)
+		return true;
+	if (s->lines) {
+		want_lines(s, &of->stacks);
+		pyro_window_lines(s, last);
 	}
+	profile = build(s, i, w);
+	over = pyro_output_window(s, output, profile, w->may_go_on);
+	pyro_profile_free(profile);
+	if (over) {
+		pyro_wait_stacks_clear(&of->stacks);
+		*of = (struct pyro_waits){.stacks = of->stacks};
+	}
+	return over;
 }
 
 void pyro_wait_window_free(struct pyro_session *s)

@@ -2,7 +2,8 @@
 /* windows.c - when windows begin and end
  *
  * All end together, at the interval. One whose types are paused or resumed ends
- * alone then: so it has a type for all of its time, or not at all. */
+ * alone then: so it has a type for all of its time, or not at all. One that cannot
+ * be written for now goes on. */
 #include "api/session.h"
 #include "base/os.h"
 
@@ -49,33 +50,52 @@ void pyro_windows_begin(struct pyro_session *s, uint64_t start_ns)
 	s->round_ns = window.start_ns;
 }
 
-void pyro_windows_end(struct pyro_session *s, uint32_t types, bool last)
+static bool end_window(struct pyro_session *s, enum pyro_output kind, bool last)
+{
+	switch (kind) {
+	case PYRO_OUTPUT_CPU:
+		return pyro_cpu_window_end(s, last);
+	case PYRO_OUTPUT_HEAP:
+		return pyro_heap_window_end(s, last);
+	case PYRO_OUTPUT_THREADS:
+		return pyro_threads_window_end(s, last);
+	default:
+		return pyro_wait_window_end(s, kind, last);
+	}
+}
+
+/* Those that have any of types. changes: types that come or go. */
+static void end_windows(struct pyro_session *s, uint32_t types,
+			uint32_t changes, bool last)
 {
 	struct pyro_window next = window_now(s);
 
-	for (size_t i = 0; i < PYRO_WINDOWS; i++)
-		s->windows[i].duration_ns =
-			(int64_t)(next.start_ns - s->windows[i].start_ns);
-	if ((types & PYRO_TYPE_CPU) && (s->types & PYRO_TYPE_CPU))
-		pyro_cpu_window_end(s, last);
-	if ((types & PYRO_TYPE_HEAP) && (s->types & PYRO_TYPE_HEAP))
-		pyro_heap_window_end(s, last);
-	pyro_wait_window_end(s, types, last);
-	if ((types & PYRO_TYPE_MOMENT) && (s->types & PYRO_TYPE_MOMENT))
-		pyro_threads_window_end(s, last);
-	for (size_t i = 0; i < PYRO_WINDOWS; i++)
-		if (types & types_of[i])
-			s->windows[i] = next;
+	for (enum pyro_output i = 0; i < PYRO_WINDOWS; i++) {
+		struct pyro_window *window = &s->windows[i];
+
+		if (!(types & types_of[i]))
+			continue;
+		window->duration_ns =
+			(int64_t)(next.start_ns - window->start_ns);
+		window->may_go_on = !last && !(changes & types_of[i]);
+		if (!(s->types & types_of[i]) || end_window(s, i, last))
+			*window = next;
+	}
 }
 
-void pyro_windows_round(struct pyro_session *s, bool last)
+void pyro_windows_change(struct pyro_session *s, uint32_t changes)
+{
+	end_windows(s, changes, changes, false);
+}
+
+void pyro_windows_round(struct pyro_session *s, uint32_t changes, bool last)
 {
 	uint64_t now = pyro_clock_ns(CLOCK_MONOTONIC);
 
 	if (s->lines)
 		pyro_lines_earn(s->lines, now - s->round_ns);
 	s->round_ns = now;
-	pyro_windows_end(s, UINT32_MAX, last);
+	end_windows(s, UINT32_MAX, changes, last);
 }
 
 static int open_module(void *arg, uint32_t module, struct pyro_elf *elf)
