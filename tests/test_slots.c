@@ -288,6 +288,55 @@ static void test_dead_writer(void **state)
 	pyro_slots_free();
 }
 
+/* What a writer does after its record was found, and before it is found dead. */
+static struct pyro_record *held;
+
+static bool commits_and_ends(void *arg, pid_t tid)
+{
+	(void)arg;
+	assert_int_equal(tid, 1);
+	pyro_slots_commit(held, false);
+	return false;
+}
+
+/* And another thread takes the same slot. */
+static bool gives_back_and_ends(void *arg, pid_t tid)
+{
+	const struct pyro_record *next = NULL;
+
+	(void)arg;
+	if (tid == 2)
+		return true;
+	pyro_slots_lose(held);
+	while (next != held)
+		next = take(2, 15 + 1, 1);
+	return false;
+}
+
+static void add_tid(void *arg, const struct pyro_record *r)
+{
+	*(pid_t *)arg += r->tid;
+}
+
+static void test_ends_meanwhile(void **state)
+{
+	pid_t tids = 0;
+
+	(void)state;
+	assert_int_equal(pyro_slots_init(COUNT, PYRO_DEPTH_MAX), 0);
+	held = take(1, 100, 2);
+	assert_int_equal(pyro_slots_reclaim(commits_and_ends, NULL), 0);
+	assert_int_equal(lost_since().ticks, 0);
+	assert_int_equal(pyro_slots_sweep(add_tid, &tids), 1);
+	assert_int_equal(tids, 1);
+
+	held = take(1, 100, 2);
+	assert_int_equal(pyro_slots_reclaim(gives_back_and_ends, NULL), 0);
+	assert_int_equal(lost_since().ticks, 2);
+	assert_int_equal(held->tid, 2);
+	pyro_slots_free();
+}
+
 static int child_finds_it_empty(void *arg)
 {
 	struct sum lost;
@@ -408,6 +457,7 @@ int main(void)
 		cmocka_unit_test(test_given_back),
 		cmocka_unit_test(test_few_are_used),
 		cmocka_unit_test(test_dead_writer),
+		cmocka_unit_test(test_ends_meanwhile),
 		cmocka_unit_test(test_fork),
 		cmocka_unit_test(test_waits),
 	};

@@ -89,6 +89,13 @@ size_t pyro_slots_sweep(pyro_record_fn *fn, void *arg)
 	return swept;
 }
 
+static bool is_busy_for(const struct pyro_record *r, pid_t tid)
+{
+	return atomic_load_explicit(&r->state, memory_order_acquire) ==
+		       PYRO_SLOT_BUSY &&
+	       atomic_load_explicit(&r->tid, memory_order_relaxed) == tid;
+}
+
 size_t pyro_slots_reclaim(pyro_alive_fn *alive, void *arg)
 {
 	struct pyro_slot_pool *pool = atomic_load(&pyro_slot_pool);
@@ -96,23 +103,23 @@ size_t pyro_slots_reclaim(pyro_alive_fn *alive, void *arg)
 
 	for (size_t i = 0; i <= pool->mask; i++) {
 		struct pyro_record *r = pyro_slot_at(pool, i);
-		uint32_t state = PYRO_SLOT_BUSY;
-		pid_t tid;
+		pid_t tid = atomic_load_explicit(&r->tid, memory_order_relaxed);
 
-		/* A writer sets tid right after BUSY: 0 is "just taken". A
-		 * thread that is gone cannot commit any more. */
-		if (atomic_load_explicit(&r->state, memory_order_acquire) !=
-		    PYRO_SLOT_BUSY)
+		/* A writer sets tid right after BUSY: 0 is "just taken". */
+		if (tid == 0 || !is_busy_for(r, tid) || alive(arg, tid))
 			continue;
-		tid = atomic_load_explicit(&r->tid, memory_order_relaxed);
-		if (tid == 0 || alive(arg, tid))
+		/* It may have committed this or given it back before it ended,
+		 * and another writer may have it. What is still its own then
+		 * nobody touches any more. */
+		atomic_thread_fence(memory_order_acquire);
+		if (!is_busy_for(r, tid))
 			continue;
 		atomic_fetch_add(&pool->lost[r->kind].count, r->weight.count);
 		atomic_fetch_add(&pool->lost[r->kind].value, r->weight.value);
 		atomic_store_explicit(&r->tid, 0, memory_order_relaxed);
-		if (atomic_compare_exchange_strong(&r->state, &state,
-						   PYRO_SLOT_FREE))
-			freed++;
+		atomic_store_explicit(&r->state, PYRO_SLOT_FREE,
+				      memory_order_release);
+		freed++;
 	}
 	return freed;
 }
