@@ -223,7 +223,8 @@ bool pyro_output_window(struct pyro_session *s, enum pyro_output kind,
 			      pyroscope_strerror(err));
 		return !may_go_on;
 	}
-	pyro_taps_add(kind, profile);
+	pyro_taps_add(kind, profile,
+		      s->windows[pyro_min(kind, PYRO_OUTPUT_THREADS)].start_ns);
 	pyro_output_mark(s, false);
 	return true;
 }

@@ -112,13 +112,14 @@ bool pyro_taps_want(enum pyro_output kind)
 	return atomic_load(&wanted) & 1u << kind;
 }
 
-void pyro_taps_add(enum pyro_output kind, const struct pyro_profile *profile)
+void pyro_taps_add(enum pyro_output kind, const struct pyro_profile *profile,
+		   uint64_t start_ns)
 {
 	if (!pyro_taps_want(kind))
 		return;
 	pyro_mutex_lock(&lock);
 	for (struct pyro_tap *tap = open_taps; tap; tap = tap->next)
-		if (tap->kind == kind && profile->time_ns >= tap->since_ns)
+		if (tap->kind == kind && start_ns >= tap->since_ns)
 			add(tap, profile);
 	pyro_mutex_unlock(&lock);
 }
@@ -141,7 +142,7 @@ void pyro_tap_open(struct pyro_tap *tap, enum pyro_output kind)
 		kind = PYRO_OUTPUT_GOROUTINES;
 	*tap = (struct pyro_tap){
 		.kind = kind,
-		.since_ns = (int64_t)pyro_clock_ns(CLOCK_REALTIME),
+		.since_ns = pyro_clock_ns(CLOCK_MONOTONIC),
 	};
 	pyro_mutex_lock(&lock);
 	tap->next = open_taps;

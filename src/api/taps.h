@@ -10,7 +10,7 @@
 
 struct pyro_tap {
 	enum pyro_output kind;
-	int64_t since_ns; /* CLOCK_REALTIME: windows before do not count */
+	uint64_t since_ns; /* CLOCK_MONOTONIC: windows before do not count */
 	struct pyro_profile *sum; /* NULL: none yet */
 	struct pyro_tap *next;
 };
@@ -30,8 +30,9 @@ struct pyro_profile *pyro_tap_take(struct pyro_tap *tap);
 
 /* Is one open for this kind? */
 bool pyro_taps_want(enum pyro_output kind);
-/* A window has ended. Collector. */
-void pyro_taps_add(enum pyro_output kind, const struct pyro_profile *profile);
+/* A window has ended that began at start_ns of CLOCK_MONOTONIC. Collector. */
+void pyro_taps_add(enum pyro_output kind, const struct pyro_profile *profile,
+		   uint64_t start_ns);
 /* In a forked child: they were the parent's. */
 void pyro_taps_forked(void);
 

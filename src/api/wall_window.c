@@ -355,7 +355,7 @@ void pyro_wall_window_end(struct pyro_session *s, bool last)
 	profile = build(s);
 	if (profile) {
 		pyro_output_comment(profile, "wall", stacks->stops, 0);
-		pyro_taps_add(PYRO_OUTPUT_WALL, profile);
+		pyro_taps_add(PYRO_OUTPUT_WALL, profile, wall->window.start_ns);
 		pyro_profile_free(profile);
 	}
 	begin_window(wall, wall->last_ns);

@@ -1,0 +1,93 @@
+// SPDX-License-Identifier: Apache-2.0
+/* test_taps.c - which windows a tap is given, and what it sums up */
+#include "tests/unit.h"
+
+#include "api/taps.h"
+#include "base/os.h"
+
+#define HOUR_NS (3600 * (int64_t)PYRO_NS_PER_SEC)
+
+struct pyro_session pyro_session; /* session.c's */
+
+void pyro_lifecycle_enter(void)
+{
+}
+
+/* What the clock says, and when the running window began. */
+static int64_t realtime_ns = 400000 * HOUR_NS;
+static uint64_t began_ns;
+
+/* One wait in each. */
+static void window_ends(void)
+{
+	static const int64_t one[] = {1, 1};
+	struct pyro_profile *profile = pyro_profile_new();
+	uint32_t location = pyro_profile_pseudo(profile, "a place");
+
+	pyro_profile_set_wait(profile, PYRO_TYPE_MUTEX);
+	pyro_profile_sample(profile, &location, 1, NULL, 0, one);
+	profile->time_ns = realtime_ns;
+	pyro_taps_add(PYRO_OUTPUT_MUTEX, profile, began_ns);
+	pyro_profile_free(profile);
+	began_ns = pyro_clock_ns(CLOCK_MONOTONIC);
+}
+
+int pyro_session_flush(uint32_t window_ms, uint32_t timeout_ms)
+{
+	(void)window_ms;
+	(void)timeout_ms;
+	window_ends();
+	return 0;
+}
+
+/* Frees the profile. */
+static int64_t total(struct pyro_profile *profile)
+{
+	int64_t sum = 0;
+
+	assert_non_null(profile);
+	for (size_t i = 0; i < profile->samples_count; i++)
+		sum += profile->samples[i].value[0];
+	pyro_profile_free(profile);
+	return sum;
+}
+
+static void test_windows_since_it_is_open(void **state)
+{
+	struct pyro_tap tap;
+
+	(void)state;
+	window_ends();
+	pyro_tap_open(&tap, PYRO_OUTPUT_MUTEX);
+	assert_true(pyro_taps_want(PYRO_OUTPUT_MUTEX));
+	assert_false(pyro_taps_want(PYRO_OUTPUT_CPU));
+	window_ends();
+	assert_int_equal(total(pyro_tap_read(&tap)), 2);
+	assert_int_equal(total(pyro_tap_take(&tap)), 3);
+	assert_int_equal(total(pyro_tap_close(&tap)), 1);
+	assert_false(pyro_taps_want(PYRO_OUTPUT_MUTEX));
+}
+
+/* They are told by a clock that nobody sets. */
+static void test_clock_is_set_back(void **state)
+{
+	struct pyro_tap tap;
+
+	(void)state;
+	realtime_ns = (int64_t)pyro_clock_ns(CLOCK_REALTIME);
+	pyro_tap_open(&tap, PYRO_OUTPUT_MUTEX);
+	realtime_ns -= HOUR_NS;
+	assert_int_equal(total(pyro_tap_read(&tap)), 1);
+	realtime_ns += 2 * HOUR_NS;
+	assert_int_equal(total(pyro_tap_close(&tap)), 2);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_windows_since_it_is_open),
+		cmocka_unit_test(test_clock_is_set_back),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
