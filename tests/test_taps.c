@@ -13,9 +13,10 @@ void pyro_lifecycle_enter(void)
 {
 }
 
-/* What the clock says, and when the running window began. */
+/* What the clock says, when the running window began, and how many have ended. */
 static int64_t realtime_ns = 400000 * HOUR_NS;
 static uint64_t began_ns;
+static int windows;
 
 /* One wait in each. */
 static void window_ends(void)
@@ -30,6 +31,7 @@ static void window_ends(void)
 	pyro_taps_add(PYRO_OUTPUT_MUTEX, profile, began_ns);
 	pyro_profile_free(profile);
 	began_ns = pyro_clock_ns(CLOCK_MONOTONIC);
+	windows++;
 }
 
 int pyro_session_flush(uint32_t window_ms, uint32_t timeout_ms)
@@ -82,11 +84,33 @@ static void test_clock_is_set_back(void **state)
 	assert_int_equal(total(pyro_tap_close(&tap)), 2);
 }
 
+/* Each window is in the one profile or in the other. */
+static void test_branch(void **state)
+{
+	struct pyro_tap all, since = {0};
+	int64_t first, next;
+	int before;
+
+	(void)state;
+	pyro_tap_open(&all, PYRO_OUTPUT_MUTEX);
+	before = windows;
+	window_ends();
+	first = total(pyro_tap_branch(&all, &since));
+	assert_int_equal(first, 2);
+	window_ends();
+	next = total(pyro_tap_take(&since));
+	assert_int_equal(first + next, windows - before);
+	assert_int_equal(total(pyro_tap_close(&since)), 1);
+	next = total(pyro_tap_close(&all));
+	assert_int_equal(next, windows - before);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_windows_since_it_is_open),
 		cmocka_unit_test(test_clock_is_set_back),
+		cmocka_unit_test(test_branch),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -223,13 +223,9 @@ static struct pyro_profile *since_last(enum pyro_output kind)
 {
 	size_t i = kept_index(kind);
 	struct pyro_tap *tap = &listener.since_last[i];
-	struct pyro_profile *profile;
 
-	if (tap->since_ns)
-		return pyro_tap_take(tap);
-	profile = pyro_tap_read(&listener.since_start[i]);
-	pyro_tap_open(tap, kind);
-	return profile;
+	return tap->since_ns ? pyro_tap_take(tap)
+			     : pyro_tap_branch(&listener.since_start[i], tap);
 }
 
 /* -1: it is bad. */

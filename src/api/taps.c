@@ -134,6 +134,14 @@ static void count_wanted(void)
 	atomic_store(&wanted, bits);
 }
 
+/* Lock held. */
+static void link_tap(struct pyro_tap *tap)
+{
+	tap->next = open_taps;
+	open_taps = tap;
+	count_wanted();
+}
+
 /* Threads go by two names, of which the settings may have one only. */
 void pyro_tap_open(struct pyro_tap *tap, enum pyro_output kind)
 {
@@ -145,9 +153,7 @@ void pyro_tap_open(struct pyro_tap *tap, enum pyro_output kind)
 		.since_ns = pyro_clock_ns(CLOCK_MONOTONIC),
 	};
 	pyro_mutex_lock(&lock);
-	tap->next = open_taps;
-	open_taps = tap;
-	count_wanted();
+	link_tap(tap);
 	pyro_mutex_unlock(&lock);
 	pyro_session_flush(WINDOW_MS, 0);
 }
@@ -176,14 +182,40 @@ static struct pyro_profile *nothing(enum pyro_output kind)
 	return profile;
 }
 
+/* Lock held. */
+static struct pyro_profile *copy_of(const struct pyro_tap *tap)
+{
+	return tap->sum ? joined(tap->sum, NULL, tap->kind)
+			: nothing(tap->kind);
+}
+
 struct pyro_profile *pyro_tap_read(struct pyro_tap *tap)
 {
 	struct pyro_profile *profile;
 
 	pyro_session_flush(WINDOW_MS, 0);
 	pyro_mutex_lock(&lock);
-	profile = tap->sum ? joined(tap->sum, NULL, tap->kind)
-			   : nothing(tap->kind);
+	profile = copy_of(tap);
+	pyro_mutex_unlock(&lock);
+	return profile;
+}
+
+/* From then on both are given the same windows. */
+struct pyro_profile *pyro_tap_branch(const struct pyro_tap *from,
+				     struct pyro_tap *tap)
+{
+	struct pyro_profile *profile;
+
+	pyro_session_flush(WINDOW_MS, 0);
+	pyro_mutex_lock(&lock);
+	profile = copy_of(from);
+	if (profile) {
+		*tap = (struct pyro_tap){
+			.kind = from->kind,
+			.since_ns = from->since_ns,
+		};
+		link_tap(tap);
+	}
 	pyro_mutex_unlock(&lock);
 	return profile;
 }

@@ -27,6 +27,10 @@ struct pyro_profile *pyro_tap_close(struct pyro_tap *tap);
 /* The same of one that stays open; and of one that begins anew. */
 struct pyro_profile *pyro_tap_read(struct pyro_tap *tap);
 struct pyro_profile *pyro_tap_take(struct pyro_tap *tap);
+/* The same of one that stays open; and another one opens where this profile ends,
+ * unless it is NULL. */
+struct pyro_profile *pyro_tap_branch(const struct pyro_tap *from,
+				     struct pyro_tap *tap);
 
 /* Is one open for this kind? */
 bool pyro_taps_want(enum pyro_output kind);
