@@ -207,6 +207,16 @@ static int ship(struct pyro_session *s, enum pyro_output kind,
 	return err;
 }
 
+/* Who asks for threads gets them by whichever name they are written. */
+static enum pyro_output tapped_as(const struct pyro_session *s,
+				  enum pyro_output kind)
+{
+	bool alone = !(s->types & PYRO_TYPE_THREADS);
+
+	return kind == PYRO_OUTPUT_GOROUTINES && alone ? PYRO_OUTPUT_THREADS
+						       : kind;
+}
+
 bool pyro_output_window(struct pyro_session *s, enum pyro_output kind,
 			struct pyro_profile *profile, bool may_go_on)
 {
@@ -223,7 +233,7 @@ bool pyro_output_window(struct pyro_session *s, enum pyro_output kind,
 			      pyroscope_strerror(err));
 		return !may_go_on;
 	}
-	pyro_taps_add(kind, profile,
+	pyro_taps_add(tapped_as(s, kind), profile,
 		      s->windows[pyro_min(kind, PYRO_OUTPUT_THREADS)].start_ns);
 	pyro_output_mark(s, false);
 	return true;

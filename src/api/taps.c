@@ -64,8 +64,7 @@ static bool is_of_a_moment(const struct pyro_profile *profile, size_t type,
 {
 	const char *name = pyro_profile_text(profile, profile->type[type].type);
 
-	return kind == PYRO_OUTPUT_THREADS || kind == PYRO_OUTPUT_GOROUTINES ||
-	       strncmp(name, "inuse_", 6) == 0;
+	return kind == PYRO_OUTPUT_THREADS || strncmp(name, "inuse_", 6) == 0;
 }
 
 /* sum and what came after it, as a new profile; NULL: out of memory. */
@@ -142,12 +141,8 @@ static void link_tap(struct pyro_tap *tap)
 	count_wanted();
 }
 
-/* Threads go by two names, of which the settings may have one only. */
 void pyro_tap_open(struct pyro_tap *tap, enum pyro_output kind)
 {
-	if (kind == PYRO_OUTPUT_THREADS &&
-	    !(pyro_session.types & PYRO_TYPE_THREADS))
-		kind = PYRO_OUTPUT_GOROUTINES;
 	*tap = (struct pyro_tap){
 		.kind = kind,
 		.since_ns = pyro_clock_ns(CLOCK_MONOTONIC),
@@ -172,7 +167,7 @@ static struct pyro_profile *nothing(enum pyro_output kind)
 	else if (kind == PYRO_OUTPUT_HEAP)
 		pyro_profile_set_heap(profile, config->types,
 				      config->heap_interval);
-	else if (kind == PYRO_OUTPUT_THREADS || kind == PYRO_OUTPUT_GOROUTINES)
+	else if (kind == PYRO_OUTPUT_THREADS)
 		pyro_profile_set_threads(profile, "threads");
 	else if (kind == PYRO_OUTPUT_WALL)
 		pyro_profile_set_wall(profile, 0);

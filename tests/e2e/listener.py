@@ -6,6 +6,7 @@
     listener.py PORT paused     what it tells of types that are paused, mutex and
                                 block_count; or with resumed, of all
     listener.py PORT wall OUT FILE  the profile of all time that it wrote
+    listener.py PORT threads    whether all threads are in their pages
     listener.py PORT TOKEN      only what a token changes
 """
 import collections
@@ -76,6 +77,10 @@ def contents():
     check("mutex: since the start", total(second, "delay") >=
           total(first, "delay"))
     check("block: who wants", total(get("block"), "delay", "want_lock") > 0)
+    all_threads()
+
+
+def all_threads():
     for name in "threads", "goroutine":
         threads = get(name)
         check("%s: all" % name, total(threads, name) == 5 and
@@ -245,6 +250,8 @@ elif sys.argv[2] in ("paused", "resumed"):
     pauses(sys.argv[2] == "paused")
 elif sys.argv[2] == "wall":
     written(sys.argv[3], sys.argv[4])
+elif sys.argv[2] == "threads":
+    all_threads()
 elif sys.argv[2] == "index":
     print(fetch("/debug/pprof/")[1].decode())
 else:

@@ -66,8 +66,17 @@ begin
 	failed=1
 end "with a token"
 
-# By a setting, and where the address is taken.
+# Threads by the other name, be it sent or not.
 unset PYROSCOPE_PPROF_TOKEN
+for format in none push; do
+	PYROSCOPE_FORMAT=$format PYROSCOPE_PROFILE_TYPES=goroutines \
+		PYROSCOPE_SERVER_ADDRESS=http://127.0.0.1:1 begin
+	/usr/bin/python3 -B "$SOURCE_DIR/tests/e2e/listener.py" "$port" \
+		threads || failed=1
+	end "goroutines, $format"
+done
+
+# By a setting, and where the address is taken.
 export PYROSCOPE_PPROF_ADDRESS=:$port PYROSCOPE_PROFILE_TYPES=cpu
 PYROSCOPE_PPROF_TOKEN=another "$pyro" exec -- sleep 30 >out 2>err &
 program=$!
