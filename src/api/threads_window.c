@@ -225,7 +225,10 @@ void pyro_threads_window_take(struct pyro_session *s, bool asked, bool last)
 	pyro_stacks_clear(&m->stacks);
 	m->own = pyro_threads_window_own();
 	m->count = 0;
-	pyro_each_thread(list_thread, m);
+	if (pyro_each_thread(list_thread, m) != 0) {
+		m->count = 0; /* no profile: nobody knows who there is */
+		return;
+	}
 	if (look_at_all(s) > 0)
 		ask(s, last ? LAST_ANSWER_NS : ANSWER_NS);
 	add_not_reached(m);

@@ -227,9 +227,13 @@ static void take_moment(struct pyro_session *s, uint64_t now)
 	uint64_t began = pyro_clock_ns(CLOCK_THREAD_CPUTIME_ID);
 	uint64_t ns = now - wall->last_ns, took;
 
-	wall->last_ns = now;
 	wall->moment++;
-	pyro_each_thread(note_thread, wall);
+	if (pyro_each_thread(note_thread, wall) != 0) {
+		wall->moment--; /* the next one has this one's time, too */
+		plan_next(wall, now);
+		return;
+	}
+	wall->last_ns = now;
 	forget_gone(wall);
 	for (size_t i = 0; i < wall->count; i++) {
 		look_at(s, &wall->threads[i], ns, now);
