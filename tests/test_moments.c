@@ -1,8 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 /* test_moments.c - looks at all threads, where something fails: threads that cannot
- * be listed */
+ * be listed, and those whose answer is lost */
 #include "tests/unit.h"
 
+#include <signal.h>
+#include <stdatomic.h>
 #include <sys/resource.h>
 
 #include "api/session.h"
@@ -186,6 +188,105 @@ static void test_no_list_no_moment(void **state)
 	pyro_wall_free(&session);
 }
 
+/* ---- A thread whose answer is lost ---- */
+
+static _Atomic bool done;
+static _Atomic pid_t burner;
+
+static void *burn(void *arg)
+{
+	burner = pyro_gettid();
+	while (!done)
+		__asm__ volatile("");
+	return arg;
+}
+
+static struct pyro_walled *burning(void)
+{
+	for (size_t i = 0; i < wall->count; i++)
+		if (wall->threads[i].tid == burner)
+			return &wall->threads[i];
+	return NULL;
+}
+
+/* Its clock has ticked, and a signal has come. */
+static void let_it_burn(void)
+{
+	clockid_t clock = pyro_thread_clock(burner);
+	uint64_t end = pyro_clock_ns(clock) + 50 * PYRO_NS_PER_MS;
+
+	while (pyro_clock_ns(clock) < end)
+		usleep(1000);
+}
+
+/* Looks until it is asked, where no record can be made of its answer. */
+static pthread_t ask_for_nothing(void)
+{
+	pthread_t thread;
+
+	pyro_slots_free();
+	done = false;
+	burner = 0;
+	assert_int_equal(pthread_create(&thread, NULL, burn, NULL), 0);
+	while (burner == 0)
+		usleep(1000);
+	do
+		look();
+	while (!burning() || !burning()->armed);
+	let_it_burn();
+	assert_int_equal(pyro_slots_init(256, PYRO_DEPTH_MAX), 0);
+	return thread;
+}
+
+/* Looks until it has answered. */
+static void assert_answers(void)
+{
+	while (burning()->armed) {
+		usleep(1000);
+		look();
+		pyro_collector_sweep(&session);
+	}
+	assert_int_equal(burning()->moments, 0);
+}
+
+static void end(pthread_t thread)
+{
+	done = true;
+	pthread_join(thread, NULL);
+	pyro_wall_free(&session);
+}
+
+static void test_is_asked_again(void **state)
+{
+	pthread_t thread = ask_for_nothing();
+	struct pyro_walled *asked = burning();
+	int timer = asked->timer;
+
+	(void)state;
+	look();
+	assert_true(asked->moments > 0);
+	asked->armed_ns -= 2 * PYRO_NS_PER_SEC;
+	look();
+	assert_true(asked->armed);
+	assert_int_equal(asked->timer, timer);
+	assert_answers();
+	end(thread);
+}
+
+/* The program reads the signal that the first timer sends. */
+static void test_is_asked_by_another_signal(void **state)
+{
+	pthread_t thread = ask_for_nothing();
+	sigset_t set;
+
+	(void)state;
+	sigemptyset(&set);
+	sigaddset(&set, pyro_cpu_signal());
+	pyro_cpu_leave_signals(&set);
+	assert_answers();
+	end(thread);
+}
+
 static int prepare(void **state)
 {
 	(void)state;
@@ -201,6 +302,8 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_no_list_no_profile),
 		cmocka_unit_test(test_no_list_no_moment),
+		cmocka_unit_test(test_is_asked_again),
+		cmocka_unit_test(test_is_asked_by_another_signal),
 	};
 
 	if (UNDER_EMULATOR) /* which has no CPU timers */

@@ -176,7 +176,9 @@ struct pyro_session {
 			 * yet, and since when it is asked. */
 			uint32_t moments;
 			uint64_t waits_ns, asked_ns;
-			int timer; /* if armed */
+			/* If armed: its signal, and when that was. */
+			int timer, signal;
+			uint64_t armed_ns;
 			bool armed;
 		} * threads;
 		size_t count, cap;

@@ -159,6 +159,23 @@ static enum pyro_thread_read read_stack(struct pyro_session *s,
 	return read;
 }
 
+/* The answer is under way, unless that takes long: then no record was made of it, or
+ * its signal is blocked, where that of another timer would wait, too. */
+static void ask(struct pyro_walled *thread, uint64_t now)
+{
+	int sig = pyro_cpu_signal();
+	bool right = thread->armed && thread->signal == sig;
+
+	if (right && now - thread->armed_ns <= LATE_NS)
+		return;
+	if (!right || pyro_cpu_shot_again(thread->timer) != 0) {
+		end_shot(thread);
+		thread->signal = sig;
+		thread->armed = pyro_cpu_shot(thread->tid, &thread->timer) == 0;
+	}
+	thread->armed_ns = now;
+}
+
 static void look_at(struct pyro_session *s, struct pyro_walled *thread,
 		    uint64_t ns, uint64_t now)
 {
@@ -175,8 +192,7 @@ static void look_at(struct pyro_session *s, struct pyro_walled *thread,
 	if (!thread->moments++)
 		thread->asked_ns = now;
 	thread->waits_ns += ns;
-	if (!thread->armed)
-		thread->armed = pyro_cpu_shot(thread->tid, &thread->timer) == 0;
+	ask(thread, now);
 }
 
 /* Those that have ended. */

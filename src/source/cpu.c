@@ -43,6 +43,18 @@ static uint64_t first_expiry(uint64_t period)
 	return pyro_random() % period + 1;
 }
 
+static int set_timer(int timer, uint64_t first, uint64_t period)
+{
+	struct itimerspec when = {
+		.it_interval = {(time_t)(period / PYRO_NS_PER_SEC),
+				(long)(period % PYRO_NS_PER_SEC)},
+		.it_value = {(time_t)(first / PYRO_NS_PER_SEC),
+			     (long)(first % PYRO_NS_PER_SEC)},
+	};
+
+	return (int)pyro_syscall4(SYS_timer_settime, timer, 0, (long)&when, 0);
+}
+
 /* A timer on the thread's CPU clock, with our signal and value to it. 0 or
  * -errno. */
 static int make_timer(pid_t tid, void *value, uint64_t first, uint64_t period,
@@ -54,12 +66,6 @@ static int make_timer(pid_t tid, void *value, uint64_t first, uint64_t period,
 		.notify = NOTIFY_THREAD_ID,
 		.tid = tid,
 	};
-	struct itimerspec when = {
-		.it_interval = {(time_t)(period / PYRO_NS_PER_SEC),
-				(long)(period % PYRO_NS_PER_SEC)},
-		.it_value = {(time_t)(first / PYRO_NS_PER_SEC),
-			     (long)(first % PYRO_NS_PER_SEC)},
-	};
 
 	if (event.signo == 0 || atomic_load(&cpu.armed) >= cpu.armed_max)
 		return -EAGAIN;
@@ -68,8 +74,7 @@ static int make_timer(pid_t tid, void *value, uint64_t first, uint64_t period,
 				 (long)&event, (long)timer, 0);
 
 	if (err == 0) {
-		err = pyro_syscall4(SYS_timer_settime, *timer, 0, (long)&when,
-				    0);
+		err = set_timer(*timer, first, period);
 		if (err < 0)
 			pyro_syscall4(SYS_timer_delete, *timer, 0, 0, 0);
 	}
@@ -110,6 +115,11 @@ void pyro_cpu_disarm(struct pyro_thread *thread)
 int pyro_cpu_shot(pid_t tid, int *timer)
 {
 	return make_timer(tid, PYRO_CPU_SHOT, 1, 0, timer);
+}
+
+int pyro_cpu_shot_again(int timer)
+{
+	return set_timer(timer, 1, 0);
 }
 
 void pyro_cpu_shot_end(int timer)

@@ -45,6 +45,9 @@ void pyro_cpu_disarm(struct pyro_thread *thread);
  * pyro_cpu_shots(true) and (false); one that was under way may come later.
  * Collector. */
 int pyro_cpu_shot(pid_t tid, int *timer);
+/* Once more with the same timer, of whose signal one at the most is pending. 0 or
+ * -errno. */
+int pyro_cpu_shot_again(int timer);
 void pyro_cpu_shot_end(int timer);
 void pyro_cpu_shots(bool on);
 
