@@ -188,6 +188,16 @@ static void test_no_list_no_moment(void **state)
 	pyro_wall_free(&session);
 }
 
+/* Somebody asks when the session is about to end. */
+static void test_none_after_the_last(void **state)
+{
+	(void)state;
+	pyro_wall_round(&session, true, true);
+	assert_true(wall->on);
+	pyro_wall_window_end(&session, true);
+	assert_false(wall->on);
+}
+
 /* ---- A thread whose answer is lost ---- */
 
 static _Atomic bool done;
@@ -302,6 +312,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_no_list_no_profile),
 		cmocka_unit_test(test_no_list_no_moment),
+		cmocka_unit_test(test_none_after_the_last),
 		cmocka_unit_test(test_is_asked_again),
 		cmocka_unit_test(test_is_asked_by_another_signal),
 	};

@@ -204,6 +204,7 @@ static void free_session(struct pyro_session *s)
 	pyro_heap_stacks_free(&s->heap);
 	pyro_wait_window_free(s);
 	pyro_threads_window_free(s);
+	pyro_wall_free(s);
 	free_naming(s);
 	pyro_counts_stopped();
 	s->modules = NULL;

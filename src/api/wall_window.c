@@ -359,26 +359,33 @@ static struct pyro_profile *build(struct pyro_session *s)
 	return pyro_threads_profile(&all, s->modules);
 }
 
-void pyro_wall_window_end(struct pyro_session *s, bool last)
+static void give(struct pyro_session *s, bool last)
 {
 	struct pyro_wall *wall = &s->wall;
 	const struct pyro_stacks *stacks = &wall->stacks;
 	struct pyro_profile *profile;
 
-	if (!wall->on || wall->moment == wall->first)
-		return;
 	for (size_t i = 0; s->lines && i < stacks->set.count; i++)
 		pyro_window_want_lines(s, &stacks->set.stacks[i],
 				       stacks->values[i].ns);
 	if (s->lines)
 		pyro_window_lines(s, last);
 	profile = build(s);
-	if (profile) {
-		pyro_output_comment(profile, "wall", stacks->stops, 0);
-		pyro_taps_add(PYRO_OUTPUT_WALL, profile, wall->window.start_ns);
-		pyro_profile_free(profile);
+	if (!profile)
+		return;
+	pyro_output_comment(profile, "wall", stacks->stops, 0);
+	pyro_taps_add(PYRO_OUTPUT_WALL, profile, wall->window.start_ns);
+	pyro_profile_free(profile);
+}
+
+void pyro_wall_window_end(struct pyro_session *s, bool last)
+{
+	struct pyro_wall *wall = &s->wall;
+
+	if (wall->on && wall->moment != wall->first) {
+		give(s, last);
+		begin_window(wall, wall->last_ns);
 	}
-	begin_window(wall, wall->last_ns);
-	if (last)
+	if (last) /* the next session's begin anew */
 		pyro_wall_free(s);
 }
