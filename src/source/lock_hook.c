@@ -75,6 +75,22 @@ static bool mtx_has_waited(int rc)
 	return rc == thrd_success || rc == thrd_timedout;
 }
 
+/* What libc locks inside a wait is part of it. */
+static inline struct pyro_lock_wait begin(const void *lock, bool blocks)
+{
+	return pyro_timed_enter() ? pyro_lock_begin(lock, blocks)
+				  : (struct pyro_lock_wait){0};
+}
+
+static inline void end(struct pyro_lock_wait wait, const void *lock,
+		       bool waited, void *caller)
+{
+	if (wait.began == 0)
+		return;
+	pyro_timed_leave();
+	pyro_lock_end(wait, lock, waited, caller);
+}
+
 /* XX(name, type, is it free?, try, what a try says of a lock that is taken, has it
  * waited?) */
 #define LOCKS(XX)                                                            \
@@ -97,9 +113,9 @@ static bool mtx_has_waited(int rc)
                                                                                \
 		if (rc != (busy))                                              \
 			return rc;                                             \
-		wait = pyro_lock_begin(lock, true);                            \
+		wait = begin(lock, true);                                      \
 		rc = PYRO_NEXT(name)(lock);                                    \
-		pyro_lock_end(wait, lock, waited(rc), caller);                 \
+		end(wait, lock, waited(rc), caller);                           \
 		return rc;                                                     \
 	}                                                                      \
 	PYRO_HOOK int PYRO_HOOK_NAME(name)(type * lock)                        \
@@ -146,18 +162,18 @@ LOCKS(DEFINE_LOCK)
 	   (lock, until), has_waited)                                   \
 	CLOCK_LOCKS(XX)
 
-#define DEFINE_TIMED(name, is_free, parameters, arguments, waited)  \
-	PYRO_NEXT_SLOT(name);                                       \
-	PYRO_HOOK int PYRO_HOOK_NAME(name) parameters               \
-	{                                                           \
-		struct pyro_lock_wait wait = {0};                   \
-		int rc;                                             \
-                                                                    \
-		if (!is_free(lock) && pyro_lock_wants_wait())       \
-			wait = pyro_lock_begin(lock, true);         \
-		rc = PYRO_NEXT(name) arguments;                     \
-		pyro_lock_end(wait, lock, waited(rc), PYRO_CALLER); \
-		return rc;                                          \
+#define DEFINE_TIMED(name, is_free, parameters, arguments, waited) \
+	PYRO_NEXT_SLOT(name);                                      \
+	PYRO_HOOK int PYRO_HOOK_NAME(name) parameters              \
+	{                                                          \
+		struct pyro_lock_wait wait = {0};                  \
+		int rc;                                            \
+                                                                   \
+		if (!is_free(lock) && pyro_lock_wants_wait())      \
+			wait = begin(lock, true);                  \
+		rc = PYRO_NEXT(name) arguments;                    \
+		end(wait, lock, waited(rc), PYRO_CALLER);          \
+		return rc;                                         \
 	}
 TIMED_LOCKS(DEFINE_TIMED)
 
@@ -172,9 +188,9 @@ static __attribute__((noinline)) int slow_spin_lock(pthread_spinlock_t *lock,
 		rc = TRY(pthread_spin_trylock)(lock);
 	if (rc != EBUSY)
 		return rc;
-	wait = pyro_lock_begin((const void *)lock, false);
+	wait = begin((const void *)lock, false);
 	rc = PYRO_NEXT(pthread_spin_lock)(lock);
-	pyro_lock_end(wait, (const void *)lock, has_waited(rc), caller);
+	end(wait, (const void *)lock, has_waited(rc), caller);
 	return rc;
 }
 

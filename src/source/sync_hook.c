@@ -10,6 +10,10 @@
 #include "source/lock.h"
 #include "source/next.h"
 
+#ifdef PYRO_STATIC
+_Thread_local uintptr_t pyro_timed_outer;
+#endif
+
 /* XX(name, (parameters), (arguments)) */
 #ifdef __GLIBC__
 #define COND_CLOCK_CALLS(XX)                                                 \
@@ -69,20 +73,36 @@
 	}
 TIMED_CALLS(DEFINE_TIMED)
 
+/* That the mutex is locked again is part of it, to the mutex profile, too. */
+static inline uint64_t cond_begin(void)
+{
+	return pyro_lock_wants_wait() && pyro_timed_enter()
+		       ? pyro_timed_now(CLOCK_MONOTONIC)
+		       : 0;
+}
+
+static inline void cond_end(uint64_t began, void *caller)
+{
+	if (pyro_wait_wants(PYRO_WAIT_SYNC))
+		pyro_timed_end(PYRO_WAIT_SYNC, began, caller);
+	else if (began)
+		pyro_timed_leave();
+}
+
 /* Who waits for the mutex is told of before the call: it may never come back. */
-#define DEFINE_COND(name, parameters, arguments)                    \
-	PYRO_NEXT_SLOT(name);                                       \
-	PYRO_HOOK int PYRO_HOOK_NAME(name) parameters               \
-	{                                                           \
-		uint64_t began;                                     \
-		int rc;                                             \
-                                                                    \
-		if (pyro_lock_wants_unlock(mutex))                  \
-			pyro_lock_leaving(mutex, PYRO_CALLER);      \
-		began = pyro_timed_begin(PYRO_WAIT_SYNC);           \
-		rc = PYRO_NEXT(name) arguments;                     \
-		pyro_timed_end(PYRO_WAIT_SYNC, began, PYRO_CALLER); \
-		return rc;                                          \
+#define DEFINE_COND(name, parameters, arguments)               \
+	PYRO_NEXT_SLOT(name);                                  \
+	PYRO_HOOK int PYRO_HOOK_NAME(name) parameters          \
+	{                                                      \
+		uint64_t began;                                \
+		int rc;                                        \
+                                                               \
+		if (pyro_lock_wants_unlock(mutex))             \
+			pyro_lock_leaving(mutex, PYRO_CALLER); \
+		began = cond_begin();                          \
+		rc = PYRO_NEXT(name) arguments;                \
+		cond_end(began, PYRO_CALLER);                  \
+		return rc;                                     \
 	}
 COND_CALLS(DEFINE_COND)
 

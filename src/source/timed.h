@@ -25,10 +25,50 @@ static inline uint64_t pyro_timed_now(clockid_t clock)
 	return (uint64_t)t.tv_sec * PYRO_NS_PER_SEC + (uint64_t)t.tv_nsec;
 }
 
+/* In a static program what libc calls of its own is wrapped, too: musl's sem_wait()
+ * is a sem_timedwait(). That is one wait, and the program's call tells of it, as a
+ * shared libc's does. A call from so close below one that is being timed is libc's:
+ * a signal's frame is larger, so a handler's waits are its own. Who leaves a wait by
+ * longjmp() is not seen to wait just below until it has waited elsewhere. */
+#ifdef PYRO_STATIC
+#define PYRO_TIMED_WITHIN 1024
+
+/* Where on the stack the call is that is being timed. */
+extern _Thread_local uintptr_t pyro_timed_outer;
+
+/* False: it is libc's call, inside one that is timed. */
+static inline bool pyro_timed_enter(void)
+{
+	char here;
+	uintptr_t at = (uintptr_t)&here;
+
+	if (pyro_timed_outer - at - 1 < PYRO_TIMED_WITHIN)
+		return false;
+	pyro_timed_outer = at;
+	/* NOLINTNEXTLINE(clang-analyzer-core.StackAddressEscape): never followed */
+	return true;
+}
+
+static inline void pyro_timed_leave(void)
+{
+	pyro_timed_outer = 0;
+}
+#else
+static inline bool pyro_timed_enter(void)
+{
+	return true;
+}
+
+static inline void pyro_timed_leave(void)
+{
+}
+#endif
+
 /* 0: it is not to be reported. */
 static inline uint64_t pyro_timed_begin(enum pyro_wait_class wait_class)
 {
-	return __builtin_expect(pyro_wait_wants(wait_class), 0)
+	return __builtin_expect(pyro_wait_wants(wait_class), 0) &&
+			       pyro_timed_enter()
 		       ? pyro_timed_now(CLOCK_MONOTONIC)
 		       : 0;
 }
@@ -41,6 +81,7 @@ static inline void pyro_timed_end(enum pyro_wait_class wait_class,
 
 	if (__builtin_expect(began == 0, 1))
 		return;
+	pyro_timed_leave();
 	now = pyro_timed_now(CLOCK_MONOTONIC);
 	if (now >= began + PYRO_WAIT_MIN_NS && pyro_wait_was_on(began))
 		pyro_wait_blocked(wait_class, now - began, NULL, caller);
@@ -52,7 +93,8 @@ static inline void pyro_timed_end(enum pyro_wait_class wait_class,
  * those count that had one. */
 static inline uint64_t pyro_coarse_begin(enum pyro_wait_class wait_class)
 {
-	return __builtin_expect(pyro_wait_wants(wait_class), 0)
+	return __builtin_expect(pyro_wait_wants(wait_class), 0) &&
+			       pyro_timed_enter()
 		       ? pyro_timed_now(CLOCK_MONOTONIC_COARSE)
 		       : 0;
 }
@@ -65,6 +107,7 @@ static inline void pyro_coarse_end(enum pyro_wait_class wait_class,
 
 	if (__builtin_expect(began == 0, 1))
 		return;
+	pyro_timed_leave();
 	now = pyro_timed_now(CLOCK_MONOTONIC_COARSE);
 	if (__builtin_expect(now > began, 0) && pyro_wait_was_on(began))
 		pyro_wait_blocked(wait_class, now - began, NULL, caller);

@@ -11,6 +11,7 @@ cat >begin.c <<'EOF2'
 #include <pyroscope/pyroscope.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <unistd.h>
 
 __attribute__((constructor)) static void begin(void)
 {
@@ -19,6 +20,9 @@ __attribute__((constructor)) static void begin(void)
 		exit(0);
 	}
 	pyroscope_load("");
+	/* By the clock that ticks, what begins now has begun before that. */
+	if (getenv("NAP"))
+		usleep(50000);
 }
 EOF2
 
@@ -69,6 +73,29 @@ cpu=17 https=2 lines=4 resolver=8 # and the heap
 features()
 {
 	is "$1: features" "$2" "$(FEATURES=1 "$3" 0 1 2>&1)"
+}
+
+# waits: each is told of once, also where libc's call makes another that is hooked
+waits()
+{
+	local kind types
+	build waits "$sources/waits.c" begin.c -static
+	NAP=1 PYROSCOPE_PROFILE_TYPES=block PYROSCOPE_BLOCK_CLASSES=sync,io,sleep \
+		PYROSCOPE_UPLOAD_INTERVAL=60s run linked ./waits
+	succeeded "waits"
+	PYTHONPATH=$here/.. python3 "$here/waits.py" sleep out \
+		drop/*.block.pb.gz || failed=1
+	build contend "$sources/contend.c" begin.c -static
+	for kind in n c d; do
+		for types in mutex block,mutex; do
+			PYROSCOPE_PROFILE_TYPES=$types \
+				PYROSCOPE_UPLOAD_INTERVAL=60s run linked \
+				./contend $kind 4 50 10
+			succeeded "locks, $kind, $types"
+			PYTHONPATH=$here/.. python3 "$here/locks.py" out \
+				drop/*.mutex.pb.gz || failed=1
+		done
+	done
 }
 
 # sends PROGRAM HOST: the profile reaches a server by this name

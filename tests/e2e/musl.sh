@@ -29,6 +29,7 @@ inside "inside a static program's musl" ./inlibc
 sends ./static 127.0.0.1
 cannot ./static https://127.0.0.1:9 'libcurl, which a static program cannot'
 cannot ./static http://name.invalid 'no such host'
+waits
 lives
 
 ## Dynamic: musl's own library is stripped, so its clone has no name.

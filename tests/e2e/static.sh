@@ -64,5 +64,6 @@ sends ./static-pie '[::ffff:127.0.0.1]'
 cannot ./static https://127.0.0.1:9 'libcurl, which a static program cannot'
 cannot ./static http://name.invalid 'resolves no names'
 
+waits
 lives
 finish

@@ -36,7 +36,7 @@ struct kind {
 	cnd_t cnd;
 	pthread_barrier_t barrier;
 	pthread_once_t once[LONG_WAITS];
-	int turn; /* under mutex */
+	int turn; /* under mutex or mtx */
 	int done;
 	_Atomic int entered;
 	long ns;
@@ -118,6 +118,41 @@ WAITER static void wait_cnd(struct kind *k)
 
 	mtx_lock(&k->mtx);
 	TIMED(k, cnd_timedwait(&k->cnd, &k->mtx, &t) == thrd_timedout);
+	mtx_unlock(&k->mtx);
+}
+
+WAITER static void wait_signalled_cnd(struct kind *k)
+{
+	mtx_lock(&k->mtx);
+	while (k->turn == k->done)
+		TIMED(k, cnd_wait(&k->cnd, &k->mtx) == thrd_success);
+	k->done++;
+	mtx_unlock(&k->mtx);
+}
+
+static void let_cnd(struct kind *k)
+{
+	mtx_lock(&k->mtx);
+	k->turn++;
+	mtx_unlock(&k->mtx);
+	cnd_signal(&k->cnd);
+}
+
+/* The other thread has it. */
+WAITER static void wait_mtx(struct kind *k)
+{
+	while (!atomic_load(&k->entered))
+		pause_ms(1);
+	atomic_store(&k->entered, 0);
+	TIMED(k, mtx_lock(&k->mtx) == thrd_success);
+	mtx_unlock(&k->mtx);
+}
+
+static void let_mtx(struct kind *k)
+{
+	mtx_lock(&k->mtx);
+	atomic_store(&k->entered, 1);
+	pause_ms(LONG_MS);
 	mtx_unlock(&k->mtx);
 }
 
@@ -295,6 +330,16 @@ static struct kind kinds[] = {
 	 .pause_ms = LONG_MS},
 	{.name = "wait_timed_cond", .class = "sync", .wait = wait_timed_cond},
 	{.name = "wait_cnd", .class = "sync", .wait = wait_cnd},
+	{.name = "wait_signalled_cnd",
+	 .class = "sync",
+	 .wait = wait_signalled_cnd,
+	 .let = let_cnd,
+	 .pause_ms = LONG_MS},
+	{.name = "wait_mtx",
+	 .class = "sync",
+	 .wait = wait_mtx,
+	 .let = let_mtx,
+	 .pause_ms = LONG_MS},
 	{.name = "wait_sem",
 	 .class = "sync",
 	 .wait = wait_sem,
