@@ -48,8 +48,10 @@ static const char *find_in_path(const char *file, char room[PATH_MAX])
 	const char *dirs = getenv("PATH");
 	size_t name_len = strlen(file);
 
-	if (strchr(file, '/') || !dirs)
+	if (strchr(file, '/'))
 		return file;
+	if (!dirs)
+		dirs = "/bin:/usr/bin";
 	for (;;) {
 		size_t len = strcspn(dirs, ":");
 
@@ -67,8 +69,9 @@ static const char *find_in_path(const char *file, char room[PATH_MAX])
 	}
 }
 
-/* The variable of env that names us, if file cannot load us; else NULL. */
-static char *const *unwanted(const char *file, char *const env[])
+/* The variable of env that names us, if file cannot load us; else NULL. Only those
+ * that end in p search for a file without a slash: to others it may be NULL. */
+static char *const *unwanted(const char *file, bool search, char *const env[])
 {
 	char room[PATH_MAX];
 	size_t len;
@@ -81,7 +84,7 @@ static char *const *unwanted(const char *file, char *const env[])
 			continue;
 
 		enum pyro_loadable can =
-			pyro_loadable(find_in_path(file, room));
+			pyro_loadable(search ? find_in_path(file, room) : file);
 
 		return can == PYRO_LOADABLE_MACHINE ||
 				       can == PYRO_LOADABLE_OTHER_LIBC
@@ -132,9 +135,9 @@ static char *const *without_us(char *const env[], char *const *variable,
 }
 
 /* alloca belongs to the caller's frame: hence a macro. */
-#define CLEAN(file, env)                                                    \
+#define CLEAN(file, search, env)                                            \
 	do {                                                                \
-		char *const *variable_ = unwanted(file, env);               \
+		char *const *variable_ = unwanted(file, search, env);       \
 		if (variable_)                                              \
 			env = without_us(env, variable_,                    \
 					 alloca(room_for(env, variable_))); \
@@ -149,7 +152,7 @@ PYRO_HOOK int execve(const char *path, char *const argv[], char *const envp[])
 {
 	char *const *env = envp;
 
-	CLEAN(path, env);
+	CLEAN(path, false, env);
 	return PYRO_NEXT(execve)(path, argv, env);
 }
 
@@ -157,7 +160,7 @@ PYRO_HOOK int execv(const char *path, char *const argv[])
 {
 	char *const *env = environ;
 
-	CLEAN(path, env);
+	CLEAN(path, false, env);
 	return PYRO_NEXT(execve)(path, argv, env);
 }
 
@@ -165,7 +168,7 @@ PYRO_HOOK int execvpe(const char *file, char *const argv[], char *const envp[])
 {
 	char *const *env = envp;
 
-	CLEAN(file, env);
+	CLEAN(file, true, env);
 	return PYRO_NEXT(execvpe)(file, argv, env);
 }
 
@@ -173,7 +176,7 @@ PYRO_HOOK int execvp(const char *file, char *const argv[])
 {
 	char *const *env = environ;
 
-	CLEAN(file, env);
+	CLEAN(file, true, env);
 	return PYRO_NEXT(execvpe)(file, argv, env);
 }
 
@@ -244,7 +247,7 @@ PYRO_HOOK int posix_spawn(pid_t *restrict pid, const char *restrict path,
 {
 	char *const *env = envp;
 
-	CLEAN(path, env);
+	CLEAN(path, false, env);
 	return PYRO_NEXT(posix_spawn)(pid, path, actions, attr, argv, env);
 }
 
@@ -256,7 +259,7 @@ PYRO_HOOK int posix_spawnp(pid_t *restrict pid, const char *restrict file,
 {
 	char *const *env = envp;
 
-	CLEAN(file, env);
+	CLEAN(file, true, env);
 	return PYRO_NEXT(posix_spawnp)(pid, file, actions, attr, argv, env);
 }
 

@@ -78,6 +78,92 @@ run "$pyro" record -o bare.pb.gz -- \
 is "an empty environment: exit code" 7 $rc
 is "an empty environment: stderr is pyro's" "" "$(grep -v '^pyro: ' err)"
 
+# A name without a slash is a file here, but for the calls that look for it in PATH.
+# Here is one of another libc, which must not have us; there one that must.
+cat >told.c <<'EOF2'
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+int main(void)
+{
+	const char *list = getenv("LD_PRELOAD");
+
+	puts(list && strstr(list, "libpyroscope") ? "with" : "without");
+}
+EOF2
+cat >start.c <<'EOF2'
+#include <errno.h>
+#include <spawn.h>
+#include <stdio.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+static char *argv[] = {"told", NULL};
+
+static void start(int how)
+{
+	pid_t pid;
+
+	switch (how) {
+	case 0:
+		execve("told", argv, environ);
+		break;
+	case 1:
+		execv("told", argv);
+		break;
+	case 2:
+		execl("told", "told", (char *)NULL);
+		break;
+	case 3:
+		execle("told", "told", (char *)NULL, environ);
+		break;
+	case 4:
+		posix_spawn(&pid, "told", NULL, NULL, argv, environ);
+		waitpid(pid, NULL, 0);
+		break;
+	case 5:
+		execvp("told", argv);
+		break;
+	case 6:
+		execlp("told", "told", (char *)NULL);
+		break;
+	case 7:
+		execvpe("told", argv, environ);
+		break;
+	case 8:
+		posix_spawnp(&pid, "told", NULL, NULL, argv, environ);
+		waitpid(pid, NULL, 0);
+	}
+}
+
+int main(void)
+{
+	char *volatile none = NULL;
+
+	printf("%d ", execve(none, argv, environ) < 0 && errno == EFAULT);
+	printf("%d\n", posix_spawn(NULL, none, NULL, NULL, argv, environ) ==
+				  EFAULT);
+	fflush(stdout);
+	for (int how = 0; how <= 8; how++) {
+		if (fork() == 0) {
+			start(how);
+			_exit(0);
+		}
+		wait(NULL);
+	}
+	return 7;
+}
+EOF2
+mkdir there
+cc -D_GNU_SOURCE -Wno-nonnull -o start start.c && cc -o there/told told.c &&
+	musl-gcc -o told told.c || fail "compiling"
+PATH=$work/there:$PATH run "$pyro" record -q -o starts.pb.gz -- ./start
+is "calls that start programs: exit code" 7 $rc
+is "calls that start programs: what they start" \
+	"1 1 $(printf 'without %.0s' 1 2 3 4 5)with with with with" \
+	"$(tr '\n' ' ' <out | sed 's/ $//')"
+is "calls that start programs: nothing else" "" "$(cat err)"
+
 # 200 short commands. The figure is for reading: nothing finer than seconds is
 # asserted here.
 cat >many <<'EOF2'
