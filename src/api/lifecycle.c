@@ -180,11 +180,10 @@ void pyro_lifecycle_enter(void)
 	after_fork_child();
 }
 
-void pyro_lifecycle_revive(void)
+static void revive(void)
 {
 	struct pyro_session *s = &pyro_session;
 
-	pyro_lifecycle_enter();
 	if (pyro_on_get() != PYRO_ON_CHILD || !pyro_mutex_lock_for(&s->lock, 0))
 		return;
 	if (pyro_on_get() == PYRO_ON_CHILD && !s->modules &&
@@ -195,6 +194,15 @@ void pyro_lifecycle_revive(void)
 			     pyro_clock_ns(CLOCK_MONOTONIC) + RETRY_NS);
 	}
 	pyro_mutex_unlock(&s->lock);
+}
+
+void pyro_lifecycle_revive(void)
+{
+	int cancel = pyro_cancel_disable();
+
+	pyro_lifecycle_enter();
+	revive();
+	pyro_cancel_restore(cancel);
 }
 
 /* What the program's signal handlers have in common. */

@@ -213,13 +213,10 @@ static void free_session(struct pyro_session *s)
 	pyro_log_as(PYRO_LOG_INFO, "profiling ends");
 }
 
-int pyro_session_start(const struct pyroscope_config *given,
-		       enum pyro_start_how how)
+static int start(const struct pyroscope_config *given, enum pyro_start_how how)
 {
 	struct pyro_session *s = &pyro_session;
 
-	pyro_lifecycle_enter();
-	pyro_lifecycle_watch_forks();
 	if (!pyro_mutex_lock_for(&s->lock, START_LOCK_NS))
 		return -EALREADY; /* somebody is at it */
 
@@ -253,8 +250,20 @@ int pyro_session_start(const struct pyroscope_config *given,
 			pyro_config_tell(&s->config);
 	}
 	pyro_mutex_unlock(&s->lock);
+	return err;
+}
+
+int pyro_session_start(const struct pyroscope_config *given,
+		       enum pyro_start_how how)
+{
+	int cancel = pyro_cancel_disable(), err;
+
+	pyro_lifecycle_enter();
+	pyro_lifecycle_watch_forks();
+	err = start(given, how);
 	if (!err && how == PYRO_START_ROOT)
-		pyro_wait(&s->armed, 0, ARMED_WAIT_NS);
+		pyro_wait(&pyro_session.armed, 0, ARMED_WAIT_NS);
+	pyro_cancel_restore(cancel);
 	return err;
 }
 
@@ -306,7 +315,7 @@ bool pyro_session_is_uncollected(struct pyro_session *s)
 int pyroscope_stop(uint32_t timeout_ms)
 {
 	struct pyro_session *s = &pyro_session;
-	int err = 0;
+	int cancel = pyro_cancel_disable(), err = 0;
 
 	pyro_lifecycle_enter();
 	pyro_mutex_lock(&s->lock);
@@ -330,6 +339,7 @@ int pyroscope_stop(uint32_t timeout_ms)
 				    "started again before it is through");
 	}
 	pyro_mutex_unlock(&s->lock);
+	pyro_cancel_restore(cancel);
 	return err;
 }
 

@@ -135,16 +135,11 @@ static bool call(enum pyro_log_level level, const char *text)
 	return called;
 }
 
-static void put(enum pyro_log_level level, bool may_call, const char *fmt,
-		va_list args)
+static void put_line(const char *path, enum pyro_log_level level, bool may_call,
+		     const char *fmt, va_list args)
 {
-	int saved = errno;
-	const char *path = atomic_load(&log_path);
 	char line[512] = PREFIX;
 	size_t begin = sizeof(PREFIX) - 1;
-
-	if ((path && !*path) || (int)level > atomic_load(&log_level))
-		return;
 
 	int n = vsnprintf(line + begin, sizeof(line) - begin - 1, fmt, args);
 	size_t len =
@@ -163,6 +158,20 @@ static void put(enum pyro_log_level level, bool may_call, const char *fmt,
 		append(path, line, len);
 	else if (!called)
 		to_stderr(line, len);
+}
+
+/* Whoever has something to tell may have a lock of ours. */
+static void put(enum pyro_log_level level, bool may_call, const char *fmt,
+		va_list args)
+{
+	const char *path = atomic_load(&log_path);
+	int saved = errno, cancel;
+
+	if ((path && !*path) || (int)level > atomic_load(&log_level))
+		return;
+	cancel = pyro_cancel_disable();
+	put_line(path, level, may_call, fmt, args);
+	pyro_cancel_restore(cancel);
 	errno = saved;
 }
 

@@ -34,7 +34,8 @@ bool pyro_read_memory(const void *from, void *to, size_t len);
 bool pyro_is_readable(const void *address);
 bool pyro_is_writable(const void *address);
 
-/* Call fn(arg, tid) for every thread of this process. 0 or -errno. */
+/* Call fn(arg, tid) for every thread of this process. 0 or -errno. No cancellation
+ * point. */
 typedef void pyro_tid_fn(void *arg, pid_t tid);
 int pyro_each_thread(pyro_tid_fn *fn, void *arg);
 
@@ -49,6 +50,11 @@ int pyro_read_file(const char *path, size_t limit, struct pyro_buf *buf);
 int pyro_pread_all(int fd, void *to, size_t len, uint64_t offset);
 /* Write all bytes; 0 or -errno. EINTR and short writes are handled. */
 int pyro_write_all(int fd, const void *data, size_t len);
+
+/* The calling thread is not cancelled until its state is restored: what it holds
+ * would stay held. Neither is a cancellation point. */
+int pyro_cancel_disable(void);
+void pyro_cancel_restore(int state);
 
 /* Start a detached thread of the library: all signals blocked, named name (at
  * most 15 bytes, static), listed so that it is not sampled. 0 or -errno. */

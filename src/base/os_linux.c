@@ -43,14 +43,17 @@ uint64_t pyro_random(void)
 
 static bool read_by_proc_mem(const void *from, void *to, size_t len)
 {
-	int fd = open("/proc/self/mem", O_RDONLY | O_CLOEXEC);
+	long fd = pyro_syscall4(SYS_openat, AT_FDCWD, (long)"/proc/self/mem",
+				O_RDONLY | O_CLOEXEC, 0);
 
 	if (fd < 0)
 		return false;
-	bool ok = pyro_pread_all(fd, to, len, (uint64_t)(uintptr_t)from) == 0;
 
-	close(fd);
-	return ok;
+	long n =
+		pyro_syscall4(SYS_pread64, fd, (long)to, (long)len, (long)from);
+
+	pyro_syscall4(SYS_close, fd, 0, 0, 0);
+	return n >= 0 && (size_t)n == len;
 }
 
 bool pyro_read_memory(const void *from, void *to, size_t len)
@@ -100,15 +103,15 @@ int pyro_each_thread(pyro_tid_fn *fn, void *arg)
 		unsigned char type;
 		char name[];
 	};
-	_Alignas(8) char buf[4096];
-	int fd = open("/proc/self/task", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-
-	if (fd < 0)
-		return -errno;
-
+	_Alignas(8) char buf[4096] = {0};
+	long fd = pyro_syscall4(SYS_openat, AT_FDCWD, (long)"/proc/self/task",
+				O_RDONLY | O_DIRECTORY | O_CLOEXEC, 0);
 	long n;
 
-	while ((n = syscall(SYS_getdents64, fd, buf, sizeof(buf))) > 0) {
+	if (fd < 0)
+		return (int)fd;
+	while ((n = pyro_syscall4(SYS_getdents64, fd, (long)buf, sizeof(buf),
+				  0)) > 0) {
 		for (long at = 0; at < n;) {
 			const struct entry *e =
 				(const struct entry *)(buf + at);
@@ -123,10 +126,8 @@ int pyro_each_thread(pyro_tid_fn *fn, void *arg)
 		}
 	}
 
-	int err = n < 0 ? -errno : 0;
-
-	close(fd);
-	return err;
+	pyro_syscall4(SYS_close, fd, 0, 0, 0);
+	return (int)n;
 }
 
 #define FD_HIGH 512
@@ -215,6 +216,19 @@ int pyro_write_all(int fd, const void *data, size_t len)
 		len -= (size_t)n;
 	}
 	return 0;
+}
+
+int pyro_cancel_disable(void)
+{
+	int state = PTHREAD_CANCEL_ENABLE;
+
+	pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, &state);
+	return state;
+}
+
+void pyro_cancel_restore(int state)
+{
+	pthread_setcancelstate(state, NULL);
 }
 
 #define LIBRARY_THREADS_MAX 4

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 /* test_lifecycle.c - in one process that lives on: a thousand sessions, the log as
- * the program takes it, flushes, labels of new threads */
+ * the program takes it, flushes, labels of new threads, cancellation */
 #include "tests/unit.h"
 
 #include <dirent.h>
@@ -444,6 +444,45 @@ static void test_inherit(void **state)
 	assert_int_equal(pyroscope_start(&config), -EINVAL);
 }
 
+/* --- cancellation --- */
+
+static _Atomic int steps;
+
+/* None of these is a point where a thread is cancelled. */
+static void *call_with_pending(void *arg)
+{
+	struct pyroscope_config config = nowhere();
+
+	(void)arg;
+	pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, NULL);
+	pthread_cancel(pthread_self());
+	pthread_setcancelstate(PTHREAD_CANCEL_ENABLE, NULL);
+	steps += pyroscope_start(&config) == 0;
+	steps += seteuid(geteuid()) == 0;
+	steps += pyroscope_stop(0) <= 0;
+	pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, NULL);
+	return NULL;
+}
+
+/* With lines in the log. */
+static void test_cancelled(void **state)
+{
+	struct pyroscope_config config = nowhere();
+	pthread_t thread;
+	void *end;
+
+	(void)state;
+	setenv("PYROSCOPE_LOG_LEVEL", "info", 1);
+	assert_int_equal(pthread_create(&thread, NULL, call_with_pending, NULL),
+			 0);
+	pthread_join(thread, &end);
+	assert_int_equal(steps, 3);
+	assert_null(end);
+	assert_int_equal(pyroscope_start(&config), 0);
+	assert_true(pyroscope_stop(0) <= 0);
+	unsetenv("PYROSCOPE_LOG_LEVEL");
+}
+
 /* --- a thousand sessions --- */
 
 /* Is a thread of the library there? */
@@ -532,6 +571,7 @@ int main(void)
 		cmocka_unit_test(test_flush_after_timeout),
 		cmocka_unit_test(test_log_no_hook),
 		cmocka_unit_test(test_inherit),
+		cmocka_unit_test(test_cancelled),
 		cmocka_unit_test(test_thousand),
 	};
 
