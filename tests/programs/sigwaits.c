@@ -19,6 +19,7 @@
 #define WAIT_S 0.1
 
 static sigset_t all, none;
+static pthread_barrier_t barrier;
 
 /* More than a tick of the scheduler, so that signals are pending. */
 static NOINLINE void burn_blocked(void)
@@ -129,17 +130,40 @@ static void wait_for_own(void)
 		PROBLEM("sigwaitinfo: not the program's");
 }
 
+/* After another thread has taken it. What was pending here is gone, too. */
+static void *take_late(void *arg)
+{
+	struct timespec none_left = {0, 0};
+	siginfo_t info;
+
+	burn_blocked();
+	pthread_barrier_wait(&barrier);
+	pthread_barrier_wait(&barrier);
+	if (sigtimedwait(arg, &info, &none_left) > 0)
+		PROBLEM("sigtimedwait got what was pending");
+	return NULL;
+}
+
 /* Who waits for that one alone may have it. Once: from then on the library uses
  * another. */
 static void wait_for_that(void)
 {
 	struct timespec none_left = {0, 0};
+	pthread_t late;
 	sigset_t set;
 	int sig = 0;
 
 	sigemptyset(&set);
 	sigaddset(&set, SIGURG);
-	sigtimedwait(&set, NULL, &none_left);
+	pthread_barrier_init(&barrier, NULL, 2);
+	if (pthread_create(&late, NULL, take_late, &set) != 0)
+		PROBLEM("pthread_create");
+	burn_blocked();
+	pthread_barrier_wait(&barrier);
+	if (sigtimedwait(&set, NULL, &none_left) > 0)
+		PROBLEM("sigtimedwait got one of a timer");
+	pthread_barrier_wait(&barrier);
+	pthread_join(late, NULL);
 	for (int i = 0; i < 3; i++) {
 		burn_blocked();
 		raise(SIGURG);
