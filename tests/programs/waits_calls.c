@@ -273,7 +273,7 @@ static void unlock(void *mutex)
 static long cond(struct trial *t, int timed)
 {
 	struct timespec until = in_s(CLOCK_REALTIME, waits(t) ? 100 : -1);
-	long rc = 0;
+	volatile long rc = 0; /* pthread_cleanup_push() may be a longjmp */
 
 	pthread_mutex_lock(&t->mutex);
 	pthread_cleanup_push(unlock, &t->mutex);
