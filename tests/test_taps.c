@@ -2,6 +2,8 @@
 /* test_taps.c - which windows a tap is given, and what it sums up */
 #include "tests/unit.h"
 
+#include <stdio.h>
+
 #include "api/taps.h"
 #include "base/os.h"
 
@@ -18,16 +20,20 @@ static int64_t realtime_ns = 400000 * HOUR_NS;
 static uint64_t began_ns;
 static int windows;
 
-/* One wait in each. */
+/* One wait in each, what it counts, and what all say. */
 static void window_ends(void)
 {
 	static const int64_t one[] = {1, 1};
 	struct pyro_profile *profile = pyro_profile_new();
 	uint32_t location = pyro_profile_pseudo(profile, "a place");
+	char counts[64];
 
 	pyro_profile_set_wait(profile, PYRO_TYPE_MUTEX);
 	pyro_profile_sample(profile, &location, 1, NULL, 0, one);
 	profile->time_ns = realtime_ns;
+	snprintf(counts, sizeof(counts), "pyroscope: samples=%d", windows);
+	pyro_profile_comment(profile, "in words");
+	pyro_profile_comment(profile, counts);
 	pyro_taps_add(PYRO_OUTPUT_MUTEX, profile, began_ns);
 	pyro_profile_free(profile);
 	began_ns = pyro_clock_ns(CLOCK_MONOTONIC);
@@ -105,12 +111,39 @@ static void test_branch(void **state)
 	assert_int_equal(next, windows - before);
 }
 
+/* A sum of days has no more of them than a window, and no more strings. */
+static void test_comments(void **state)
+{
+	struct pyro_profile *one, *all;
+	struct pyro_tap tap;
+	char last[64];
+
+	(void)state;
+	pyro_tap_open(&tap, PYRO_OUTPUT_MUTEX);
+	one = pyro_tap_read(&tap);
+	for (int i = 0; i < 1000; i++)
+		window_ends();
+	all = pyro_tap_close(&tap);
+	assert_non_null(one);
+	assert_non_null(all);
+	assert_int_equal(one->comments_count, 2);
+	assert_int_equal(all->comments_count, 2);
+	snprintf(last, sizeof(last), "pyroscope: samples=%d", windows - 1);
+	assert_string_equal(pyro_profile_text(all, all->comments[0]),
+			    "in words");
+	assert_string_equal(pyro_profile_text(all, all->comments[1]), last);
+	assert_int_equal(all->strings.count, one->strings.count);
+	pyro_profile_free(one);
+	pyro_profile_free(all);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_windows_since_it_is_open),
 		cmocka_unit_test(test_clock_is_set_back),
 		cmocka_unit_test(test_branch),
+		cmocka_unit_test(test_comments),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -14,6 +14,8 @@
 #define SAMPLES_MAX 16000
 /* Some of ten thousand threads, at a busy machine; else there would be nothing. */
 #define WINDOW_MS 10000
+/* What comments begin with that tell what a window has lost. */
+#define COUNTS "pyroscope: "
 
 static struct pyro_mutex lock = PYRO_MUTEX_INIT(PYRO_RANK_TAPS);
 static struct pyro_tap *open_taps;
@@ -94,11 +96,29 @@ static struct pyro_profile *joined(const struct pyro_profile *sum,
 	return NULL;
 }
 
+/* They are of one window, and differ in each: those of all are more and more. */
+static void drop_counts(struct pyro_profile *profile)
+{
+	size_t kept = 0;
+
+	for (size_t i = 0; i < profile->comments_count; i++) {
+		uint32_t comment = profile->comments[i];
+
+		if (strncmp(pyro_profile_text(profile, comment), COUNTS,
+			    sizeof(COUNTS) - 1) != 0)
+			profile->comments[kept++] = comment;
+	}
+	profile->comments_count = kept;
+}
+
 /* What cannot be added for want of memory is missing. */
 static void add(struct pyro_tap *tap, const struct pyro_profile *profile)
 {
-	struct pyro_profile *sum = joined(tap->sum, profile, tap->kind);
+	struct pyro_profile *sum;
 
+	if (tap->sum)
+		drop_counts(tap->sum);
+	sum = joined(tap->sum, profile, tap->kind);
 	if (!sum)
 		return;
 	if (tap->sum)
