@@ -113,6 +113,25 @@ static void folder_of(const char *path, char folder[PATH_MAX])
 		snprintf(folder, PATH_MAX, "%.*s/", (int)len, path);
 }
 
+/* path is there: find the file's name, or open what is none. */
+static int resolve(struct pyro_output *output, const struct stat *st)
+{
+	struct stat real;
+
+	if (!S_ISREG(st->st_mode)) {
+		output->fd =
+			open(output->path, O_WRONLY | O_CLOEXEC | O_NOCTTY);
+		return output->fd < 0 ? -errno : 0;
+	}
+	if (!realpath(output->path, output->real))
+		return -errno;
+	/* A removed file that is still open has no name. */
+	if (stat(output->real, &real) < 0)
+		return -errno;
+	return real.st_ino == st->st_ino && real.st_dev == st->st_dev ? 0
+								      : -ENOENT;
+}
+
 int pyro_output_open(struct pyro_output *output, const char *path)
 {
 	char folder[PATH_MAX];
@@ -120,42 +139,53 @@ int pyro_output_open(struct pyro_output *output, const char *path)
 
 	*output = (struct pyro_output){.path = path, .fd = -1};
 	if (strlen(path) >= PATH_MAX)
-		return -ENAMETOOLONG;
-	if (!*path)
-		return -ENOENT;
-	if (stat(path, &st) == 0 && !S_ISREG(st.st_mode)) {
-		output->fd = open(path, O_WRONLY | O_CLOEXEC | O_NOCTTY);
-		return output->fd < 0 ? -errno : 0;
-	}
-	folder_of(path, folder);
+		output->error = -ENAMETOOLONG;
+	else if (!*path)
+		output->error = -ENOENT;
+	else if (stat(path, &st) == 0)
+		output->error = resolve(output, &st);
+	else
+		snprintf(output->real, PATH_MAX, "%s", path);
+	if (output->error || output->fd >= 0)
+		return output->error;
+	folder_of(output->real, folder);
 	return access(folder, W_OK | X_OK) < 0 ? -errno : 0;
+}
+
+/* Somebody may have put something else there since. */
+static int check_regular(const char *path)
+{
+	struct stat st;
+
+	if (stat(path, &st) < 0 || S_ISREG(st.st_mode))
+		return 0;
+	return S_ISDIR(st.st_mode) ? -EISDIR : -EEXIST;
 }
 
 /* A symbolic link stays, and what it points to is replaced. */
 static int replace(const char *path, const void *data, size_t len)
 {
-	char real[PATH_MAX], temporary[PATH_MAX + 16];
+	char temporary[PATH_MAX + 16];
 	mode_t mask = umask(0);
+	int err = check_regular(path);
 
 	umask(mask);
-	if (!realpath(path, real))
-		snprintf(real, sizeof(real), "%s", path);
-	snprintf(temporary, sizeof(temporary), "%s.XXXXXX", real);
+	if (err)
+		return err;
+	snprintf(temporary, sizeof(temporary), "%s.XXXXXX", path);
 
 	int fd = mkostemp(temporary, O_CLOEXEC);
 
 	if (fd < 0)
 		return -errno;
-
-	int err = pyro_write_all(fd, data, len);
-
+	err = pyro_write_all(fd, data, len);
 	/* mkostemp made it private. */
 	if (!err && fchmod(fd, 0666 & ~mask) < 0)
 		err = -errno;
 	/* Some file systems tell only now that they are full. */
 	if (close(fd) < 0 && !err)
 		err = -errno;
-	if (!err && rename(temporary, real) < 0)
+	if (!err && rename(temporary, path) < 0)
 		err = -errno;
 	if (err)
 		unlink(temporary);
@@ -164,8 +194,10 @@ static int replace(const char *path, const void *data, size_t len)
 
 int pyro_output_write(struct pyro_output *output, const void *data, size_t len)
 {
+	if (output->error)
+		return output->error;
 	if (output->fd < 0)
-		return replace(output->path, data, len);
+		return replace(output->real, data, len);
 
 	int err = pyro_write_all(output->fd, data, len);
 

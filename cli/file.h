@@ -3,6 +3,8 @@
 #ifndef PYRO_CLI_FILE_H
 #define PYRO_CLI_FILE_H
 
+#include <limits.h>
+
 #include "profile/profile.h"
 
 /* Read the profile in a file; dir is a folder's descriptor or AT_FDCWD. Only
@@ -21,12 +23,15 @@ const char *pyro_file_error(int err);
  * or a full disk never sees a half one; straight into what is no regular file,
  * as /dev/stdout. */
 struct pyro_output {
-	const char *path; /* borrowed */
-	int fd;           /* of what is no regular file, else -1 */
+	const char *path;    /* borrowed */
+	char real[PATH_MAX]; /* without symbolic links */
+	int fd;              /* of what is no regular file, else -1 */
+	int error;           /* why that could not be opened, -errno */
 };
 
-/* Look at path before the work begins; opens what is no regular file. 0, or
- * -errno when it will hardly be possible to write there. */
+/* Look at path before the work begins, when /dev/stdout is still what the caller
+ * means; opens what is no regular file. 0, or -errno when it will hardly be
+ * possible to write there. */
 int pyro_output_open(struct pyro_output *output, const char *path);
 /* Write all, and close. 0 or -errno; then nothing was changed. */
 int pyro_output_write(struct pyro_output *output, const void *data, size_t len);

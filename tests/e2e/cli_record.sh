@@ -156,6 +156,10 @@ is "full disk" 1 $rc
 has "full disk: says so" 'cannot write /dev/full: No space left' err
 run "$pyro" record -o . -- true
 is "a folder is no file" 1 $rc
+python3 -c 'import socket; socket.socket(socket.AF_UNIX).bind("socket")'
+run "$pyro" record -o socket -- true
+is "a socket is not replaced" "1 socket" "$rc $(stat -c %F socket)"
+has "a socket: says so" 'cannot write socket: No such device' err
 is "no temporary file stays" "" "$(find . -name '*.pb.gz.*')"
 
 run "$pyro" record -o nothing.pb.gz -- true
@@ -208,6 +212,13 @@ if [ "$(id -u)" = 0 ]; then
 	is "as uid 65534" "0 65534" "$? $(cat out)"
 	has "as uid 65534: samples" '[0-9]{2,} samples' err
 	is "as uid 65534: its own file" 65534 "$(stat -c %u public/user.pb.gz)"
+	# Not as root: /dev/null is what would be replaced.
+	(cd public && TMPDIR=/tmp timeout 60 setpriv --reuid 65534 \
+		--regid 65534 --clear-groups ./pyro record -q -o /dev/stdout -- \
+		true >stdout.pb.gz) 2>err
+	is "as uid 65534: standard output is a file" 0 $?
+	is "as uid 65534: the profile is in it" 0 \
+		"$("$pyro" top public/stdout.pb.gz >/dev/null; echo $?)"
 	chmod 711 "$TMPDIR"
 	run "$pyro" record -- python3 -c "
 import os
