@@ -229,15 +229,16 @@ static void add_unsampled(struct pyro_drop_sums *sums, int64_t ns)
 		sums->unsampled_ns = INT64_MAX;
 }
 
-/* Add the numbers of one comment, "pyroscope: key=value ...". */
-static void add_comment(struct pyro_drop_sums *sums, const char *comment)
+/* Add the numbers of one comment, "pyroscope: key=value ...". False if it is
+ * another one. */
+static bool add_comment(struct pyro_drop_sums *sums, const char *comment)
 {
 	char key[32];
 	long long value;
 	int used = 0;
 
 	if (strncmp(comment, PYRO_DROPS_COUNTS, strlen(PYRO_DROPS_COUNTS)) != 0)
-		return;
+		return false;
 	comment += strlen(PYRO_DROPS_COUNTS);
 	/* Behind a word that says what is counted: "heap samples=3". */
 	if (sscanf(comment, " %31[a-z]%n", key, &used) == 1 &&
@@ -262,6 +263,23 @@ static void add_comment(struct pyro_drop_sums *sums, const char *comment)
 		else
 			add_stop(sums, key, count);
 	}
+	return true;
+}
+
+/* Add up the window's numbers and leave them out of it: each says something else,
+ * and would be one more text in the sum. What windows say in words stays. */
+static void take_counts(struct pyro_drop_sums *sums,
+			struct pyro_profile *window)
+{
+	size_t kept = 0;
+
+	for (size_t i = 0; i < window->comments_count; i++) {
+		uint32_t comment = window->comments[i];
+
+		if (!add_comment(sums, pyro_profile_text(window, comment)))
+			window->comments[kept++] = comment;
+	}
+	window->comments_count = kept;
 }
 
 /* Is there none of its kind after it, and no other session of its process? */
@@ -292,27 +310,27 @@ static int merge(struct collector *c, const struct pyro_profile *window,
 static void collect_profile(struct collector *c, const struct drop *drop)
 {
 	struct pyro_profile *window = NULL;
-	struct pyro_drop_sums *sums;
+	struct pyro_drop_sums sums;
 	char name[96];
 
 	if (drop->kind == DROP_OPEN || !c->profiles[drop->kind])
 		return;
-	sums = &c->drops->of[drop->kind];
+	sums = c->drops->of[drop->kind];
 	drop_name(drop, name, sizeof(name));
 
 	int err = pyro_file_read(c->dir, name, &window);
 
-	if (!err)
+	if (!err) {
+		take_counts(&sums, window);
 		err = merge(c, window, drop);
+	}
 	if (err == -ENOMEM) {
 		c->error = err;
 	} else if (err) {
 		c->drops->unreadable++;
 	} else {
-		sums->files++;
-		for (size_t i = 0; i < window->comments_count; i++)
-			add_comment(sums, pyro_profile_text(
-						  window, window->comments[i]));
+		sums.files++;
+		c->drops->of[drop->kind] = sums;
 	}
 	pyro_profile_free(window);
 }

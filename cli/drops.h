@@ -24,10 +24,10 @@
 
 #define PYRO_DROPS_LOG_MAX 400
 
-/* Sums over the files of one kind. */
 /* How a comment with a window's numbers begins. */
 #define PYRO_DROPS_COUNTS "pyroscope: "
 
+/* Sums over the files of one kind. */
 struct pyro_drop_sums {
 	size_t files; /* read */
 	uint64_t samples, lost, truncated, threads_unarmed;

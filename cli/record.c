@@ -2,8 +2,8 @@
 /* record.c - pyro record: run a program, then write profiles of it all
  *
  * Each process drops its windows into a private folder while it runs; when the
- * program has ended they are merged into one profile of each kind. The program's own exit code or signal is always what the caller
- * gets. */
+ * program has ended they are merged into one profile of each kind. The program's
+ * own exit code or signal is always what the caller gets. */
 #include "cli/recording.h"
 
 #include <errno.h>
@@ -20,21 +20,6 @@
 
 #define LEAK_AGE_S 8
 
-/* What windows say in words is kept, and once. */
-static void drop_counts(struct pyro_profile *profile)
-{
-	size_t kept = 0;
-
-	for (size_t i = 0; i < profile->comments_count; i++) {
-		uint32_t comment = profile->comments[i];
-
-		if (strncmp(pyro_profile_text(profile, comment),
-			    PYRO_DROPS_COUNTS, strlen(PYRO_DROPS_COUNTS)) != 0)
-			profile->comments[kept++] = comment;
-	}
-	profile->comments_count = kept;
-}
-
 /* Windows' numbers become those of the run. */
 static void describe(const struct pyro_recording *rec,
 		     struct pyro_profile *profile,
@@ -45,7 +30,6 @@ static void describe(const struct pyro_recording *rec,
 
 	profile->time_ns = rec->time_ns;
 	profile->duration_ns = (int64_t)rec->duration_ns;
-	drop_counts(profile);
 	pyro_buf_printf(&buf,
 			PYRO_DROPS_COUNTS
 			"samples=%" PRIu64 " lost=%" PRIu64

@@ -299,7 +299,10 @@ static void drop(const char *folder, const char *name, int64_t allocated,
 	FILE *file;
 
 	sample(p, "f", 0x1100, -1, allocated, 1, bytes);
-	pyro_profile_comment(p, "pyroscope: heap samples=3 lost=1");
+	snprintf(path, sizeof(path),
+		 "pyroscope: heap samples=3 lost=1 own_ns=%" PRId64, allocated);
+	pyro_profile_comment(p, path);
+	pyro_profile_comment(p, "in words");
 	assert_int_equal(pyro_pprof_write(p, &out), 0);
 	snprintf(path, sizeof(path), "%s/%s", folder, name);
 	file = fopen(path, "w");
@@ -339,6 +342,12 @@ static void windows(void **state)
 	assert_int_equal(drops.of[PYRO_DROP_HEAP].files, 6);
 	assert_int_equal(drops.of[PYRO_DROP_HEAP].samples, 18);
 	assert_int_equal(drops.of[PYRO_DROP_HEAP].lost, 6);
+	assert_int_equal(drops.of[PYRO_DROP_HEAP].own_ns, 630);
+	/* Their texts are not kept, which are as many as there are windows. */
+	assert_int_equal(p->comments_count, 1);
+	assert_string_equal(pyro_profile_text(p, p->comments[0]), "in words");
+	for (uint32_t i = 0; i < p->strings.count; i++)
+		assert_null(strstr(pyro_profile_text(p, i), "lost="));
 	assert_int_equal(drops.of[PYRO_DROP_CPU].files + drops.unreadable, 0);
 	assert_int_equal(drops.processes, 4);
 	pyro_drops_remove(folder);
