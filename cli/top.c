@@ -66,12 +66,15 @@ static int write_difference(const struct pyro_profile *difference,
 			    const char *path)
 {
 	struct pyro_output output;
+	size_t trimmed = 0;
 	int err = pyro_output_open(&output, path);
 
 	if (!err)
-		err = pyro_output_write_profile(&output, difference, NULL);
+		err = pyro_output_write_profile(&output, difference, &trimmed);
 	if (err)
 		pyro_say("diff: cannot write %s: %s", path, strerror(-err));
+	else if (trimmed)
+		pyro_say("diff: %s: %zu stacks in [trimmed]", path, trimmed);
 	return err;
 }
 

@@ -333,20 +333,22 @@ static void test_program_stays_first(void **state)
 
 static int descending(const void *a, const void *b)
 {
-	int64_t x = *(const int64_t *)a, y = *(const int64_t *)b;
+	uint64_t x = *(const uint64_t *)a, y = *(const uint64_t *)b;
 
 	return x < y ? 1 : x > y ? -1 : 0;
 }
 
 /* All of the same unit, as they are all counts; or that of the last type. */
-static int64_t weight_of(const struct pyro_profile *p, size_t sample)
+static uint64_t weight_of(const struct pyro_profile *p, size_t sample)
 {
 	const char *unit =
 		pyro_profile_text(p, p->type[p->type_count - 1].unit);
-	int64_t greatest = INT64_MIN;
+	uint64_t greatest = 0;
 
 	for (size_t i = 0; i < p->type_count; i++) {
-		int64_t value = p->samples[sample].value[i];
+		int64_t signed_value = p->samples[sample].value[i];
+		uint64_t value = signed_value < 0 ? -(uint64_t)signed_value
+						  : (uint64_t)signed_value;
 
 		if (strcmp(pyro_profile_text(p, p->type[i].unit), unit) == 0 &&
 		    value > greatest)
@@ -359,8 +361,8 @@ static int64_t weight_of(const struct pyro_profile *p, size_t sample)
 static void check_kept(const struct pyro_profile *all,
 		       const struct pyro_profile *less, size_t kept)
 {
-	int64_t *want = calloc(all->samples_count + 1, sizeof(*want));
-	int64_t *have = calloc(kept + 1, sizeof(*have));
+	uint64_t *want = calloc(all->samples_count + 1, sizeof(*want));
+	uint64_t *have = calloc(kept + 1, sizeof(*have));
 
 	for (size_t i = 0; i < all->samples_count; i++)
 		want[i] = weight_of(all, i);
@@ -469,6 +471,29 @@ static void test_trim_heap(void **state)
 	pyro_profile_free(p);
 }
 
+/* Of a difference what shrank most is kept as what grew most is. */
+static void test_trim_difference(void **state)
+{
+	static const int64_t values[] = {3, -1000, 2, 1000, -1, INT64_MIN};
+	struct pyro_profile *p = pyro_profile_new(), *less;
+
+	(void)state;
+	pyro_profile_add_type(p, "t", "u");
+	for (uint32_t i = 0; i < PYRO_COUNT_OF(values); i++) {
+		uint32_t l = pyro_profile_location(p, i, 0, NULL, 0);
+
+		pyro_profile_sample(p, &l, 1, NULL, 0, &values[i]);
+	}
+	less = pyro_profile_trim(p, 4);
+	assert_int_equal(less->samples_count, 4);
+	assert_int_equal(less->samples[0].value[0], -1000);
+	assert_int_equal(less->samples[1].value[0], 1000);
+	assert_int_equal(less->samples[2].value[0], INT64_MIN);
+	assert_int_equal(less->samples[3].value[0], 4);
+	pyro_profile_free(less);
+	pyro_profile_free(p);
+}
+
 static void test_trim_again(void **state)
 {
 	struct pyro_profile *p = rnd_profile(9, 2, 100, false);
@@ -562,6 +587,7 @@ int main(void)
 		cmocka_unit_test(test_trim),
 		cmocka_unit_test(test_trim_ties_and_extremes),
 		cmocka_unit_test(test_trim_heap),
+		cmocka_unit_test(test_trim_difference),
 		cmocka_unit_test(test_trim_again),
 		cmocka_unit_test(test_out_of_memory),
 		cmocka_unit_test(test_big),

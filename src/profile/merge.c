@@ -406,19 +406,24 @@ int pyro_profile_diff(const struct pyro_profile *base,
 	return err;
 }
 
+static uint64_t magnitude(int64_t value)
+{
+	return value < 0 ? -(uint64_t)value : (uint64_t)value;
+}
+
 /* The greatest value of the last one's unit, so that neither what was allocated
- * nor what is in use goes first; as an unsigned number of the same order. */
+ * nor what is in use goes first. Of a difference what shrank counts as what
+ * grew. */
 static uint64_t weight(const struct pyro_profile *profile, size_t sample)
 {
 	const int64_t *value = profile->samples[sample].value;
 	size_t last = profile->type_count ? profile->type_count - 1 : 0;
-	int64_t greatest = value[last];
+	uint64_t greatest = magnitude(value[last]);
 
 	for (size_t i = 0; i < last; i++)
-		if (profile->type[i].unit == profile->type[last].unit &&
-		    value[i] > greatest)
-			greatest = value[i];
-	return (uint64_t)greatest ^ UINT64_C(1) << 63;
+		if (profile->type[i].unit == profile->type[last].unit)
+			greatest = pyro_max(greatest, magnitude(value[i]));
+	return greatest;
 }
 
 /* The greatest weight that at least keep of the samples have, bit by bit: 64
