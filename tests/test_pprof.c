@@ -434,6 +434,45 @@ static void test_refused(void **state)
 	}
 }
 
+/* What a sample of depth frames, each of 32768 inlined functions, reads as. */
+static int read_inlined(size_t depth)
+{
+	static struct pyro_line lines[1 << 15];
+	static uint32_t stack[1 << 14];
+	struct pyro_profile *p = pyro_profile_new(), *back = NULL;
+	struct pyro_function function = {0};
+	int64_t value = 1;
+	uint32_t at;
+	int err;
+
+	pyro_profile_add_type(p, "t", "u");
+	function.name = pyro_profile_string(p, "f");
+	for (size_t i = 0; i < PYRO_COUNT_OF(lines); i++)
+		lines[i].function = pyro_profile_function(p, &function);
+	at = pyro_profile_location(p, 1, 0, lines, PYRO_COUNT_OF(lines));
+	assert_true(depth <= PYRO_COUNT_OF(stack));
+	for (size_t i = 0; i < depth; i++)
+		stack[i] = at;
+	pyro_profile_sample(p, stack, depth, NULL, 0, &value);
+
+	struct pyro_buf out = written(p);
+
+	err = pyro_pprof_read(out.data, out.len, &back);
+	assert_true(!err == !!back);
+	pyro_profile_free(back);
+	pyro_buf_free(&out);
+	pyro_profile_free(p);
+	return err;
+}
+
+/* A small file is not to be hours of work. */
+static void test_too_many_frames(void **state)
+{
+	(void)state;
+	assert_int_equal(read_inlined(1 << 10), 0);
+	assert_int_equal(read_inlined(1 << 14), -EBADMSG);
+}
+
 static void test_content(void **state)
 {
 	static const char message[] = STRINGS TYPE MAPPING FUNCTION LOCATION
@@ -668,6 +707,7 @@ int main(void)
 		cmocka_unit_test(test_broken),
 		cmocka_unit_test(test_accepted),
 		cmocka_unit_test(test_refused),
+		cmocka_unit_test(test_too_many_frames),
 		cmocka_unit_test(test_content),
 		cmocka_unit_test(test_limits),
 		cmocka_unit_test(test_limits_cannot_be_met),

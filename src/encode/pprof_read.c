@@ -14,6 +14,10 @@
 #include "encode/proto.h"
 
 #define INPUT_MAX ((size_t)256 << 20)
+/* Of all samples together, each time that one is named: more than the largest
+ * file could spell out. A stack may name a location again and again, and that
+ * may have as many lines: who walks the stacks would never end. */
+#define FRAMES_MAX INPUT_MAX
 
 struct id_pair {
 	uint64_t file; /* any number */
@@ -36,7 +40,8 @@ struct reader {
 	uint32_t *stack;
 	struct pyro_label *labels;
 	size_t lines_cap, stack_cap, labels_cap;
-	int error; /* the first: -EBADMSG or -ENOMEM */
+	uint64_t frames; /* of the samples so far, inlined ones too */
+	int error;       /* the first: -EBADMSG or -ENOMEM */
 };
 
 typedef void message_fn(struct reader *r, struct pyro_proto_reader *message);
@@ -405,6 +410,18 @@ static void read_label(struct reader *r, struct pyro_proto_reader message,
 	}
 }
 
+static void count_frames(struct reader *r, size_t depth)
+{
+	for (size_t i = 0; i < depth && !r->error; i++) {
+		const struct pyro_location *at =
+			&r->profile->locations[r->stack[i] - 1];
+
+		r->frames += pyro_max(at->line_count, 1);
+	}
+	if (r->frames > FRAMES_MAX)
+		fail(r, -EBADMSG);
+}
+
 static void read_sample(struct reader *r, struct pyro_proto_reader *message)
 {
 	int64_t values[PYRO_PROFILE_TYPES_MAX] = {0};
@@ -427,6 +444,7 @@ static void read_sample(struct reader *r, struct pyro_proto_reader *message)
 	}
 	if (value_count == 0 || value_count != r->profile->type_count)
 		fail(r, -EBADMSG);
+	count_frames(r, depth);
 	if (!r->error)
 		pyro_profile_sample(r->profile, r->stack, depth, r->labels,
 				    label_count, values);
