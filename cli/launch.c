@@ -156,10 +156,19 @@ static int set_log(const struct pyro_launch *launch, const char *folder)
 	return set_setting(PYRO_SET_LOG_FILE, path);
 }
 
+/* The folder that is set is an outer pyro record's, not the user's. */
+static bool is_recorded(void)
+{
+	const char *command = getenv("PYROSCOPE_COMMAND");
+
+	return command && strcmp(command, "record") == 0;
+}
+
 const char *pyro_launch_environment(const struct pyro_launch *launch,
 				    const char *folder)
 {
 	char library[PATH_MAX];
+	bool recorded = is_recorded();
 
 	if (!find_library(library))
 		return "libpyroscope.so.0 is not where pyro looks for it";
@@ -183,7 +192,7 @@ const char *pyro_launch_environment(const struct pyro_launch *launch,
 	err = err || set("LD_PRELOAD", value);
 	free(value);
 	/* Run by a recorded program: exec sends, whatever the outer one does. */
-	if (!folder)
+	if (!folder && recorded)
 		unsetenv("PYROSCOPE_OUTPUT_DIR");
 	return err ? "out of memory" : NULL;
 }

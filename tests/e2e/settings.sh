@@ -81,6 +81,16 @@ is "the file as an option" 20 \
 is "the option over the variable" 20 \
 	"$(rate "${plain[@]}" "$pyro" exec --config rate.conf -- ./app)"
 
+## The folder of exec: the user's, but not that of a recording around it
+is "exec keeps the user's folder" 100 \
+	"$(rate env PYROSCOPE_OUTPUT_DIR="$work/drop" "$pyro" exec -- ./app)"
+run env PYROSCOPE_OUTPUT_DIR="$work/drop" "$pyro" exec -- \
+	sh -c 'echo "$PYROSCOPE_OUTPUT_DIR"'
+is "as it is" "$work/drop" "$(cat out)"
+run "$pyro" record -q -o outer.pb.gz -- "$pyro" exec -- \
+	sh -c 'echo "folder: $PYROSCOPE_OUTPUT_DIR"'
+is "exec in a recording has none" "folder: " "$(cat out)"
+
 ## How deep stacks are: the deepest, and whether any is cut off
 # deep COMMAND...
 deep()
