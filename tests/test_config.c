@@ -709,6 +709,29 @@ static void test_output_dir(void **state)
 	assert_string_equal(config.output_dir, "/some/where");
 }
 
+/* Where the token is bad nobody is let in, and not everybody. */
+static void test_listener(void **state)
+{
+	static char token[4096 + 2];
+
+	(void)state;
+	memset(token, 't', 4097);
+	setenv("PYROSCOPE_PPROF_TOKEN", token, 1);
+	load(NULL, 0, 0);
+	assert_string_equal(config.pprof_address, "");
+	setenv("PYROSCOPE_PPROF_ADDRESS", ":6060", 1);
+	load(NULL, 0, 1);
+	assert_string_equal(config.pprof_address, "");
+	setenv("PYROSCOPE_PPROF_TOKEN", token + 1, 1);
+	load(NULL, 0, 0);
+	assert_string_equal(config.pprof_address, ":6060");
+	assert_string_equal(config.pprof_token, token + 1);
+	unsetenv("PYROSCOPE_PPROF_TOKEN");
+	load(NULL, 0, 0);
+	assert_string_equal(config.pprof_address, ":6060");
+	assert_string_equal(config.pprof_token, "");
+}
+
 /* "a=1;b=2;", and nothing else */
 static void has_tags(const char *want)
 {
@@ -1251,6 +1274,7 @@ int main(void)
 		TEST(test_newer_program),
 		TEST(test_sizes_that_cannot_be),
 		TEST(test_output_dir),
+		TEST(test_listener),
 		TEST(test_names_with_labels),
 		TEST(test_tags),
 		TEST(test_tags_that_are_special),

@@ -496,7 +496,7 @@ PYROSCOPE_API int pyroscope_profile_write(const char *kind, uint32_t seconds,
  * served. A forked child does not serve.
  *
  * Returns 0, or
- *   -EINVAL    no such address
+ *   -EINVAL    no such address, or PYROSCOPE_PPROF_TOKEN is bad
  *   -EALREADY  it serves already
  *   -ENOENT    there is no libmicrohttpd.so.12; -ENOTSUP: a static program
  *   -EADDRINUSE, or what socket() and bind() have failed with

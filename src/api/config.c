@@ -146,6 +146,43 @@ static int set_numbers(struct pyro_config *config, const struct origin *origin)
 	return 0;
 }
 
+const char *pyro_config_token(const struct pyro_settings *written,
+			      const char *address)
+{
+	struct pyro_setting_value value;
+	char expects[PYRO_SETTING_EXPECTS_MAX];
+
+	if (pyro_settings_are_bad(written, PYRO_SET_PPROF_TOKEN)) {
+		if (!written->quiet)
+			pyro_log("not listening at %s: pprof_token is not %s",
+				 address,
+				 pyro_setting_expects(
+					 &pyro_setting[PYRO_SET_PPROF_TOKEN],
+					 expects));
+		return NULL;
+	}
+	return pyro_settings_written(written, PYRO_SET_PPROF_TOKEN, &value)
+		       ? value.text
+		       : "";
+}
+
+static void set_listener(struct pyro_config *config,
+			 const struct pyro_settings *written)
+{
+	struct pyro_setting_value address;
+
+	if (!pyro_settings_written(written, PYRO_SET_PPROF_ADDRESS, &address))
+		return;
+
+	const char *token = pyro_config_token(written, address.text);
+
+	if (!token)
+		return;
+	snprintf(config->pprof_address, sizeof(config->pprof_address), "%s",
+		 address.text);
+	snprintf(config->pprof_token, sizeof(config->pprof_token), "%s", token);
+}
+
 /* What only the environment or the file can say. */
 static void set_written(struct pyro_config *config, const struct origin *origin)
 {
@@ -167,14 +204,7 @@ static void set_written(struct pyro_config *config, const struct origin *origin)
 				  &value))
 		snprintf(config->output_dir, sizeof(config->output_dir), "%s",
 			 value.text);
-	if (pyro_settings_written(&origin->written, PYRO_SET_PPROF_ADDRESS,
-				  &value))
-		snprintf(config->pprof_address, sizeof(config->pprof_address),
-			 "%s", value.text);
-	if (pyro_settings_written(&origin->written, PYRO_SET_PPROF_TOKEN,
-				  &value))
-		snprintf(config->pprof_token, sizeof(config->pprof_token), "%s",
-			 value.text);
+	set_listener(config, &origin->written);
 }
 
 static bool is_switched_off(const struct origin *origin)

@@ -41,8 +41,9 @@ struct pyro_config {
 	bool alone;                /* executed programs are not followed */
 	char output_dir[PATH_MAX]; /* "": push to url */
 	char pprof_address[256];   /* "": no listener */
-	char pprof_token[1024];    /* "": it wants none; secret */
-	uint32_t format;           /* enum pyro_format; without output_dir */
+	/* "": it wants none; secret */
+	char pprof_token[PYRO_SECRET_MAX + 1];
+	uint32_t format; /* enum pyro_format; without output_dir */
 	uint32_t send_timeout_ms;
 	uint32_t queue_max; /* profiles */
 	uint32_t tries_max; /* of one that the server refuses */
@@ -55,6 +56,12 @@ struct pyro_config {
  * log lines go. 0, -EINVAL, -E2BIG, or -ECANCELED: profiling is switched off. */
 int pyro_config_load(struct pyro_config *config,
 		     const struct pyroscope_config *given, bool quiet);
+
+/* The token that a listener at address wants, "" for none. NULL, after a log line
+ * unless written is quiet: a bad one, and to listen without any were to let
+ * everybody in. */
+const char *pyro_config_token(const struct pyro_settings *written,
+			      const char *address);
 
 /* sending.c: format, limits and headers. 0 or -EINVAL. */
 int pyro_config_sending(struct pyro_config *config,

@@ -82,7 +82,7 @@ static struct {
 	_Atomic bool stop_asked;
 	pid_t pid; /* whose: not a forked child's */
 	struct pyro_httpd *httpd;
-	char token[1024];
+	char token[PYRO_SECRET_MAX + 1];
 	/* Listener's thread only. */
 	struct pyro_tap since_start[PYRO_COUNT_OF(kept)];
 	struct pyro_tap since_last[PYRO_COUNT_OF(kept)];
@@ -451,14 +451,13 @@ static int start(const char *address, const char *token)
 static int start_with_written_token(const char *address)
 {
 	struct pyro_settings written = {.quiet = true};
-	struct pyro_setting_value value;
-	const char *token = "";
+	const char *token;
 	int err;
 
 	pyro_settings_read(&written);
-	if (pyro_settings_written(&written, PYRO_SET_PPROF_TOKEN, &value))
-		token = value.text;
-	err = start(address, token);
+	written.quiet = false;
+	token = pyro_config_token(&written, address);
+	err = token ? start(address, token) : -EINVAL;
 	pyro_settings_free(&written);
 	return err;
 }

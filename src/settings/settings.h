@@ -233,6 +233,11 @@ bool pyro_settings_written(const struct pyro_settings *settings,
 			   enum pyro_setting_id id,
 			   struct pyro_setting_value *value);
 
+/* Is it written down, but nowhere a good one? Says nothing. For what must not be as
+ * if it were not there. */
+bool pyro_settings_are_bad(const struct pyro_settings *settings,
+			   enum pyro_setting_id id);
+
 /* Code, else what is written down, else the default. 0, or -EINVAL after a log
  * line: code has set what is bad. */
 int pyro_settings_get(const struct pyro_settings *settings,

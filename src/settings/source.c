@@ -113,6 +113,17 @@ static void tell(const struct pyro_settings *settings, enum pyro_setting_id id,
 					       : "not used");
 }
 
+static enum pyro_setting_result read_entry(const struct pyro_setting *setting,
+					   const struct pyro_setting_entry *e,
+					   struct pyro_setting_value *value,
+					   const char **why)
+{
+	value->text = e->text;
+	return pyro_setting_parse(setting,
+				  e->alias ? e->alias->kind : setting->kind,
+				  e->text, &value->number, why);
+}
+
 bool pyro_settings_from(const struct pyro_settings *settings,
 			const struct pyro_settings_source *source,
 			enum pyro_setting_id id,
@@ -125,11 +136,9 @@ bool pyro_settings_from(const struct pyro_settings *settings,
 	if (!entry->text)
 		return false;
 
-	enum pyro_setting_result result = pyro_setting_parse(
-		setting, entry->alias ? entry->alias->kind : setting->kind,
-		entry->text, &value->number, &why);
+	enum pyro_setting_result result =
+		read_entry(setting, entry, value, &why);
 
-	value->text = entry->text;
 	if (result != PYRO_SETTING_GOOD && !settings->quiet)
 		tell(settings, id, entry, result, why);
 	return result != PYRO_SETTING_BAD;
@@ -150,6 +159,26 @@ bool pyro_settings_written(const struct pyro_settings *settings,
 		pyro_setting_parse(setting, setting->kind, setting->fallback,
 				   &value->number, &why);
 	return false;
+}
+
+bool pyro_settings_are_bad(const struct pyro_settings *settings,
+			   enum pyro_setting_id id)
+{
+	const struct pyro_setting_entry *const entry[] = {
+		&settings->environment.entry[id], &settings->file.entry[id]};
+	struct pyro_setting_value value;
+	bool bad = false;
+	const char *why;
+
+	for (size_t i = 0; i < PYRO_COUNT_OF(entry); i++) {
+		if (!entry[i]->text)
+			continue;
+		if (read_entry(&pyro_setting[id], entry[i], &value, &why) !=
+		    PYRO_SETTING_BAD)
+			return false;
+		bad = true;
+	}
+	return bad;
 }
 
 /* A field of numbers is in the setting's smallest unit. */

@@ -469,8 +469,9 @@ const struct pyro_setting pyro_setting[PYRO_SETTINGS] = {
 			.kind = PYRO_KIND_TEXT,
 			.flags = PYRO_SETTING_SECRET,
 			.min = 1,
-			.max = 1023,
-			.help = "the bearer token that it wants",
+			.max = PYRO_SECRET_MAX,
+			.help = "the bearer token that it wants; where it is "
+				"bad nothing listens",
 		},
 	[PYRO_SET_LOG_FILE] =
 		{

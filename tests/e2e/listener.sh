@@ -65,6 +65,21 @@ begin
 /usr/bin/python3 -B "$SOURCE_DIR/tests/e2e/listener.py" "$port" a-secret ||
 	failed=1
 end "with a token"
+export PYROSCOPE_PPROF_TOKEN
+PYROSCOPE_PPROF_TOKEN=$(printf %04096d 7)
+begin
+/usr/bin/python3 -B "$SOURCE_DIR/tests/e2e/listener.py" "$port" \
+	"$PYROSCOPE_PPROF_TOKEN" >long || fail "the longest token: $(cat long)"
+end "with the longest token"
+# A bad one is not as if there were none: everybody could read.
+PYROSCOPE_PPROF_TOKEN+=x
+begin
+/usr/bin/python3 -B "$SOURCE_DIR/tests/e2e/listener.py" "$port" index \
+	>index 2>/dev/null && fail "it listens without a token: $(cat index)"
+end "with a bad token"
+has "a bad token: code" '^listen -22$' out
+has "a bad token: told" \
+	"not listening at 127.0.0.1:$port: pprof_token is not 1 to 4096 bytes" err
 
 # Threads by the other name, be it sent or not.
 unset PYROSCOPE_PPROF_TOKEN
