@@ -8,7 +8,6 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
-#include <ftw.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -24,6 +23,8 @@
 
 #define REMOVE_TRIES 20
 #define REMOVE_PAUSE (5 * PYRO_NS_PER_MS)
+/* The library makes no folders there, but a program may. */
+#define LEVELS_MAX 16
 
 static int make_in(const char *base, char path[PATH_MAX])
 {
@@ -395,20 +396,47 @@ int pyro_drops_collect(const char *path,
 	return c.error;
 }
 
-static int remove_entry(const char *path, const struct stat *st, int type,
-			struct FTW *ftw)
+/* Open a folder of ours; another's may be swapped for anything while we look. */
+static int open_own(int dir, const char *name)
 {
-	(void)st;
-	(void)ftw;
-	(void)(type == FTW_DP ? rmdir(path) : unlink(path));
-	return 0;
+	struct stat st;
+	int fd = openat(dir, name,
+			O_RDONLY | O_CLOEXEC | O_DIRECTORY | O_NOFOLLOW);
+
+	if (fd < 0 || (fstat(fd, &st) == 0 && st.st_uid == geteuid()))
+		return fd;
+	close(fd);
+	return -1;
+}
+
+/* Never by path, of which each part could be a symbolic link by now. */
+static void remove_in(int dir, int levels)
+{
+	DIR *list = dir < 0 ? NULL : fdopendir(dir);
+	struct dirent *entry;
+
+	if (!list && dir >= 0)
+		close(dir);
+	while (list && (entry = readdir(list))) {
+		const char *name = entry->d_name;
+
+		if (strcmp(name, ".") == 0 || strcmp(name, "..") == 0)
+			continue;
+		if (unlinkat(dir, name, 0) == 0 || errno != EISDIR)
+			continue;
+		if (levels)
+			remove_in(open_own(dir, name), levels - 1);
+		unlinkat(dir, name, AT_REMOVEDIR);
+	}
+	if (list)
+		closedir(list);
 }
 
 void pyro_drops_remove(const char *path)
 {
 	for (int i = 0; i < REMOVE_TRIES; i++) {
-		nftw(path, remove_entry, 8, FTW_DEPTH | FTW_PHYS);
-		if (access(path, F_OK) < 0)
+		remove_in(open_own(AT_FDCWD, path), LEVELS_MAX);
+		if (rmdir(path) == 0 || errno == ENOENT)
 			return;
 		/* Somebody has just dropped another file. */
 		pyro_sleep_ns(REMOVE_PAUSE);

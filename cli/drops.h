@@ -73,7 +73,8 @@ int pyro_drops_collect(const char *path,
 		       struct pyro_profile *const profiles[PYRO_DROP_KINDS],
 		       struct pyro_drops *drops);
 
-/* Remove the folder and all in it, also while processes still write there. */
+/* Remove the folder and all in it, also while processes still write there. Other
+ * users' folders are not entered: if there is anything in them, they stay. */
 void pyro_drops_remove(const char *path);
 
 #endif

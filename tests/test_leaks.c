@@ -354,6 +354,52 @@ static void windows(void **state)
 	pyro_profile_free(p);
 }
 
+/* The path of name below folder, and a file there if it is to be made. */
+static char *below(const char *folder, const char *name, bool make)
+{
+	static char path[2 * PATH_MAX];
+
+	snprintf(path, sizeof(path), "%s/%s", folder, name);
+	if (make)
+		assert_int_equal(close(open(path, O_CREAT | O_WRONLY, 0600)),
+				 0);
+	return path;
+}
+
+/* What the program left there goes, but nothing that it only points to, nor what
+ * is in a folder that another user could swap for one that is not his. */
+static void removal(void **state)
+{
+	char folder[PATH_MAX], kept[PATH_MAX];
+
+	(void)state;
+	assert_int_equal(pyro_drops_make(kept), 0);
+	below(kept, "file", true);
+	assert_int_equal(pyro_drops_make(folder), 0);
+	below(folder, "log", true);
+	assert_int_equal(symlink(kept, below(folder, "link", false)), 0);
+	assert_int_equal(mkdir(below(folder, "d", false), 0700), 0);
+	assert_int_equal(mkdir(below(folder, "d/d", false), 0700), 0);
+	assert_int_equal(symlink(kept, below(folder, "d/d/link", false)), 0);
+	below(folder, "d/d/file", true);
+	pyro_drops_remove(folder);
+	assert_int_equal(access(folder, F_OK), -1);
+	assert_int_equal(access(below(kept, "file", false), F_OK), 0);
+
+	if (geteuid() == 0) {
+		assert_int_equal(mkdir(below(kept, "d", false), 0700), 0);
+		below(kept, "d/file", true);
+		assert_int_equal(chown(below(kept, "d", false), 65534, 65534),
+				 0);
+		pyro_drops_remove(kept);
+		assert_int_equal(access(below(kept, "file", false), F_OK), -1);
+		assert_int_equal(access(below(kept, "d/file", false), F_OK), 0);
+		assert_int_equal(unlink(below(kept, "d/file", false)), 0);
+	}
+	pyro_drops_remove(kept);
+	assert_int_equal(access(kept, F_OK), -1);
+}
+
 static void lists_of_types(void **state)
 {
 	(void)state;
@@ -404,6 +450,7 @@ int main(void)
 		cmocka_unit_test(tables),
 		cmocka_unit_test(difference_as_tree),
 		cmocka_unit_test(windows),
+		cmocka_unit_test(removal),
 		cmocka_unit_test(lists_of_types),
 		cmocka_unit_test(bytes),
 	};
