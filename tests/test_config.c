@@ -661,6 +661,11 @@ static void test_older_program(void **state)
 	load(&code, 0, 0);
 	assert_int_equal(config.sample_rate, 19);
 	assert_int_equal(config.upload_interval_ms, 15000);
+	code = (struct pyroscope_config)PYROSCOPE_CONFIG_INIT;
+	code.size = offsetof(struct pyroscope_config, output_dir);
+	memset(&code.output_dir, 0xee, sizeof(code) - code.size);
+	load(&code, 0, 0);
+	assert_string_equal(config.output_dir, "");
 }
 
 /* ... and newer ones a longer: fine as long as it asks for nothing more. */
@@ -703,10 +708,65 @@ static void test_sizes_that_cannot_be(void **state)
 
 static void test_output_dir(void **state)
 {
+	struct pyroscope_config code = PYROSCOPE_CONFIG_INIT;
+	char longer[PATH_MAX + 1];
+
 	(void)state;
+	code.format = "file";
+	load(&code, -EINVAL, 1);
 	setenv("PYROSCOPE_OUTPUT_DIR", "/some/where", 1);
-	load(NULL, 0, 0);
+	load(&code, 0, 0);
 	assert_string_equal(config.output_dir, "/some/where");
+	code.output_dir = "/in/code";
+	load(&code, 0, 0);
+	assert_string_equal(config.output_dir, "/in/code");
+	/* Below pyro record all that is started is one run. */
+	setenv("PYROSCOPE_COMMAND", "record", 1);
+	load(&code, 0, 0);
+	assert_string_equal(config.output_dir, "/some/where");
+	unsetenv("PYROSCOPE_OUTPUT_DIR");
+	load(&code, 0, 0);
+	assert_string_equal(config.output_dir, "/in/code");
+	assert_int_equal(config.format, PYRO_FORMAT_FILE);
+	memset(longer, 'd', PATH_MAX);
+	longer[PATH_MAX] = '\0';
+	code.output_dir = longer;
+	load(&code, -EINVAL, 1);
+}
+
+/* Switches and numbers that code has as the environment has them. */
+static void test_fields_of_switches(void **state)
+{
+	struct pyroscope_config code = PYROSCOPE_CONFIG_INIT;
+
+	(void)state;
+	load(&code, 0, 0);
+	assert_false(config.trace_ids);
+	assert_false(config.strip);
+	assert_int_equal(config.send_timeout_ms, 10000);
+	assert_int_equal(config.queue_max, 1024);
+	assert_int_equal(config.tries_max, 10);
+	setenv("PYROSCOPE_TRACE_IDS", "1", 1);
+	setenv("PYROSCOPE_STRIP_FILENAMES", "1", 1);
+	setenv("PYROSCOPE_PROFILE_EXPORT_TIMEOUT", "3s", 1);
+	setenv("PYROSCOPE_PUSH_QUEUE_CAPACITY", "7", 1);
+	load(&code, 0, 0);
+	assert_true(config.trace_ids);
+	assert_true(config.strip);
+	assert_int_equal(config.send_timeout_ms, 3000);
+	assert_int_equal(config.queue_max, 7);
+	code.profile_export_timeout_ms = 2000;
+	code.push_queue_capacity = 5;
+	load(&code, 0, 0);
+	assert_int_equal(config.send_timeout_ms, 2000);
+	assert_int_equal(config.queue_max, 5);
+	clearenv();
+	code.trace_ids = code.strip_filenames = 1;
+	load(&code, 0, 0);
+	assert_true(config.trace_ids);
+	assert_true(config.strip);
+	code.trace_ids = 2;
+	load(&code, -EINVAL, 1);
 }
 
 /* Where the token is bad nobody is let in, and not everybody. */
@@ -877,7 +937,21 @@ static void test_log_level(void **state)
 			assert_int_equal(logged(NULL), cases[i].lines[k]);
 		}
 	}
-	pyro_log_set_level(PYRO_LOG_INFO);
+	/* Code over the environment, also as another client's switch. */
+	struct pyroscope_config code = PYROSCOPE_CONFIG_INIT;
+
+	setenv("PYROSCOPE_LOG_LEVEL", "debug", 1);
+	code.log_level = "error";
+	load(&code, 0, 0);
+	pyro_log("line");
+	assert_int_equal(logged(NULL), 0);
+	code.log_level = "loud";
+	load(&code, -EINVAL, 1);
+	unsetenv("PYROSCOPE_LOG_LEVEL");
+	assert_int_equal(pyroscope_config_set(&code, "no_logging", "yes"), 0);
+	assert_string_equal(code.log_level, "none");
+	assert_int_equal(pyroscope_config_set(&code, "no_logging", "no"), 0);
+	assert_null(code.log_level);
 	load(NULL, 0, 0);
 	pyro_log_set_level(PYRO_LOG_INFO);
 	config.types = PYRO_TYPE_CPU | PYRO_TYPE_HEAP | PYRO_TYPE_BLOCK_COUNT;
@@ -1221,6 +1295,13 @@ static void test_config_set(void **state)
 		pyroscope_config_set(&code, "server-address", "http://set:1"),
 		0);
 	assert_int_equal(pyroscope_config_set(&code, "symbols", "lines"), 0);
+	assert_int_equal(pyroscope_config_set(&code, "trace_ids", "yes"), 0);
+	assert_int_equal(pyroscope_config_set(&code, "output_dir", "/set"), 0);
+	assert_int_equal(
+		pyroscope_config_set(&code, "profile_export_timeout", "2s"), 0);
+	assert_int_equal(code.trace_ids, 1);
+	assert_int_equal(code.profile_export_timeout_ms, 2000);
+	assert_string_equal(code.output_dir, "/set");
 	assert_int_equal(code.sample_rate, 50);
 	assert_int_equal(code.heap_interval, 65536);
 	assert_int_equal(code.upload_interval_ms, 30000);
@@ -1275,6 +1356,7 @@ int main(void)
 		TEST(test_sizes_that_cannot_be),
 		TEST(test_output_dir),
 		TEST(test_listener),
+		TEST(test_fields_of_switches),
 		TEST(test_names_with_labels),
 		TEST(test_tags),
 		TEST(test_tags_that_are_special),

@@ -256,8 +256,8 @@ struct pyroscope_config {
 	 *   "ingest"  as a form to /ingest, for old servers and for proxies that
 	 *             let nothing else through. Label values lose "," and "}"
 	 *             there.
-	 *   "file"    not at all, but into the folder PYROSCOPE_OUTPUT_DIR, which
-	 *             is so wherever that is set
+	 *   "file"    not at all, but into output_dir, which is so wherever that
+	 *             is set
 	 *   "none"    not at all: for who fetches them (pyroscope_listen()).
 	 * Variable: PYROSCOPE_FORMAT.
 	 * Default (NULL or ""): "push". */
@@ -325,6 +325,33 @@ struct pyroscope_config {
 	 * Variable: PYROSCOPE_OVERHEAD_PERMILLE.
 	 * Default (0): 10. */
 	uint32_t overhead_permille;
+
+	/* A folder, which has to be there, into which profiles are written, as
+	 * files whose names end in .pb.gz, instead of being sent.
+	 * Variable: PYROSCOPE_OUTPUT_DIR. Default (NULL or ""): none. */
+	const char *output_dir;
+
+	/* Which lines the log has: "none", "error", "warn", "info" or "debug",
+	 * each with those before it (PYROSCOPE_LOG_ERROR and so on).
+	 * Variable: PYROSCOPE_LOG_LEVEL. Default (NULL or ""): "warn". */
+	const char *log_level;
+
+	/* 1: samples of a span have the label trace_id (pyroscope_span_begin()).
+	 * Variable: PYROSCOPE_TRACE_IDS. Default (0): none. */
+	uint32_t trace_ids;
+
+	/* 1: files, executables and libraries are named without their folders.
+	 * Variable: PYROSCOPE_STRIP_FILENAMES. Default (0): with them. */
+	uint32_t strip_filenames;
+
+	/* Milliseconds for one try to send a profile: 1000 to 300000.
+	 * Variable: PYROSCOPE_PROFILE_EXPORT_TIMEOUT, with a unit as in "10s".
+	 * Default (0): 10000. */
+	uint32_t profile_export_timeout_ms;
+
+	/* Profiles that wait for the server, 1 to 65536, if 16 MiB hold them.
+	 * Variable: PYROSCOPE_PUSH_QUEUE_CAPACITY. Default (0): 1024. */
+	uint32_t push_queue_capacity;
 };
 
 /* The value to initialise a configuration with:
@@ -338,7 +365,7 @@ struct pyroscope_config {
 	{                                                                      \
 		sizeof(struct pyroscope_config), NULL, NULL, 0, 0, NULL, NULL, \
 			0, 0, NULL, 0, NULL, NULL, NULL, NULL, NULL, NULL,     \
-			NULL, NULL, 0, 0, 0, 0                                 \
+			NULL, NULL, 0, 0, 0, 0, NULL, NULL, 0, 0, 0, 0         \
 	}
 
 /* Set one field of config by its name, as programs do that have settings of their
@@ -464,10 +491,10 @@ PYROSCOPE_API int pyroscope_resume(const char *types);
  * not, by what they do at some hundred moments a second, or as many as take a twentieth
  * of one core. Threads that wait are not interrupted. seconds, at most 3600, is how
  * long: the call returns when they are over. What is sent to the server is the same
- * with it and without, only that a window ends before and after. Of the heap, what was allocated is of these
- * seconds, what is in use of their end; with 0 that is now, as are "threads". fd,
- * which stays open, gets a gzipped pprof by write(), as whose caller to be
- * prepared for SIGPIPE.
+ * with it and without, only that a window ends before and after. Of the heap, what was
+ * allocated is of these seconds, what is in use of their end; with 0 that is now, as
+ * are "threads". fd, which stays open, gets a gzipped pprof by write(), as whose
+ * caller to be prepared for SIGPIPE.
  *
  * Returns 0, or
  *   -EINVAL  there is no such kind, or seconds is too many
@@ -537,8 +564,8 @@ typedef void pyroscope_log_fn(int level, const char *text, void *arg);
 
 /* Have the log's lines given to fn, in the place of descriptor 2; NULL: written
  * there again. What PYROSCOPE_LOG_FILE names gets them, too, and of which levels
- * there are lines PYROSCOPE_LOG_LEVEL says. Before pyroscope_load(), to have all of
- * them.
+ * there are lines pyroscope_config.log_level says. Before pyroscope_load(), to have
+ * all of them.
  *
  * While fn does not return, lines that come meanwhile wait for a tenth of a second and
  * go to descriptor 2 then. arg has to live until another call of this
@@ -625,17 +652,16 @@ PYROSCOPE_API void pyroscope_heap_free(const void *block);
  *
  * A set of labels is a number that stands for the same labels in all threads, for
  * the rest of the process and in its forked children; 0 is the empty set, which
- * each thread begins with (but see pyroscope_config.inherit_labels). So a set can be kept with a task, a connection or a
- * fiber and be put on by whoever runs it.
+ * each thread begins with (but see pyroscope_config.inherit_labels). So a set can be
+ * kept with a task, a connection or a fiber and be put on by whoever runs it.
  *
  * There are at most 16384 sets in a process, for the server stores a series for
  * each: a label is for what has tens of values, not for user or request numbers.
  * A name is [a-zA-Z_][a-zA-Z0-9_]*, does not begin with "__" and has at most 255
  * bytes, a value has at most 1023, a set at most 16 labels (fewer with more than 7
- * pyroscope_config.tags). What goes beyond leaves
- * the set as it is: it is counted (pyroscope_stats.labels_refused), and said in a
- * log line once. A name that the profile has already, such as hostname, is not
- * changed by a label. */
+ * pyroscope_config.tags). What goes beyond leaves the set as it is: it is counted
+ * (pyroscope_stats.labels_refused), and said in a log line once. A name that the
+ * profile has already, such as hostname, is not changed by a label. */
 typedef uint32_t pyroscope_labels;
 
 /* The set with one label more than base, or with another value for it; "" as value
@@ -690,7 +716,7 @@ PYROSCOPE_API void pyroscope_labels_pop(pyroscope_labels before);
  * pyroscope.profile.id, its span_id in 16 hexadecimal digits, too.
  *
  * trace_id and span_id are the bytes of W3C Trace Context, in that order, and are
- * copied; trace_id may be NULL. With the setting trace_ids samples carry the label
+ * copied; trace_id may be NULL. With pyroscope_config.trace_ids samples have the label
  * trace_id, too: not for servers before Pyroscope 2.1, which make a series of each.
  * A server with -symbolizer.enabled gives the whole service for a span.
  * name, unless NULL, is the label span_name, of which there should be few
@@ -821,9 +847,10 @@ struct pyroscope_stats {
 	 * folder of pyro record. */
 	uint64_t profiles_sent;
 	/* Profiles that nobody will get: the queue was full; the server refused
-	 * them, or did not answer ten times; older than 55 minutes; still in
-	 * the queue when profiling was stopped; no memory, or no place on the
-	 * disk, in the end: until then the next one has what they had. */
+	 * them, or answered 408, 429 or 500 ingest_max_tries times; older than
+	 * 55 minutes; still in the queue when profiling was stopped; no memory,
+	 * or no place on the disk, in the end: until then the next one has what
+	 * they had. */
 	uint64_t profiles_dropped_full;
 	uint64_t profiles_dropped_refused;
 	uint64_t profiles_dropped_old;

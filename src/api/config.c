@@ -130,6 +130,11 @@ static int set_numbers(struct pyro_config *config, const struct origin *origin)
 		{PYRO_SET_MEMORY_MIB, &config->memory_mib},
 		{PYRO_SET_SYMBOLS, &symbols},
 		{PYRO_SET_DEMANGLE, &demangle},
+		{PYRO_SET_STRIP_FILENAMES, &config->strip},
+		{PYRO_SET_TRACE_IDS, &config->trace_ids},
+		{PYRO_SET_EXPORT_TIMEOUT, &config->send_timeout_ms},
+		{PYRO_SET_QUEUE_CAPACITY, &config->queue_max},
+		{PYRO_SET_MAX_TRIES, &config->tries_max},
 	};
 
 	for (size_t i = 0; i < PYRO_COUNT_OF(all); i++) {
@@ -183,6 +188,30 @@ static void set_listener(struct pyro_config *config,
 	snprintf(config->pprof_token, sizeof(config->pprof_token), "%s", token);
 }
 
+/* That of pyro record is for all that the program starts: where it stops profiling
+ * and starts it again, its own must not take the rest of the run away. */
+static int set_output_dir(struct pyro_config *config,
+			  const struct origin *origin)
+{
+	static const struct pyroscope_config none = PYROSCOPE_CONFIG_INIT;
+	struct pyro_setting_value command, value;
+	int err;
+
+	pyro_settings_written(&origin->written, PYRO_SET_COMMAND, &command);
+
+	bool record =
+		command.number == PYRO_COMMAND_RECORD &&
+		origin->written.environment.entry[PYRO_SET_OUTPUT_DIR].text;
+
+	err = pyro_settings_get(&origin->written,
+				record ? &none : &origin->code,
+				PYRO_SET_OUTPUT_DIR, &value);
+	if (!err && value.text)
+		snprintf(config->output_dir, sizeof(config->output_dir), "%s",
+			 value.text);
+	return err;
+}
+
 /* What only the environment or the file can say. */
 static void set_written(struct pyro_config *config, const struct origin *origin)
 {
@@ -193,17 +222,8 @@ static void set_written(struct pyro_config *config, const struct origin *origin)
 			      &value);
 	pyro_settings_written(&origin->written, PYRO_SET_HEAP_AGES, &value);
 	config->heap_ages = value.number != 0;
-	pyro_settings_written(&origin->written, PYRO_SET_STRIP_FILENAMES,
-			      &value);
-	config->strip = value.number != 0;
-	pyro_settings_written(&origin->written, PYRO_SET_TRACE_IDS, &value);
-	config->trace_ids = value.number != 0;
 	pyro_settings_written(&origin->written, PYRO_SET_CHILDREN, &value);
 	config->alone = value.number == 0;
-	if (pyro_settings_written(&origin->written, PYRO_SET_OUTPUT_DIR,
-				  &value))
-		snprintf(config->output_dir, sizeof(config->output_dir), "%s",
-			 value.text);
 	set_listener(config, &origin->written);
 }
 
@@ -216,6 +236,12 @@ static bool is_switched_off(const struct origin *origin)
 	return value.number == 0;
 }
 
+/* Words are levels and one. */
+static void set_log_level(const struct pyro_setting_value *value)
+{
+	pyro_log_set_level(value->number ? value->number - 1 : PYRO_LOG_WARN);
+}
+
 static void set_log(const struct origin *origin)
 {
 	struct pyro_setting_value value;
@@ -223,7 +249,22 @@ static void set_log(const struct origin *origin)
 	if (pyro_settings_written(&origin->written, PYRO_SET_LOG_FILE, &value))
 		pyro_log_to(value.text);
 	pyro_settings_written(&origin->written, PYRO_SET_LOG_LEVEL, &value);
-	pyro_log_set_level(value.number ? value.number - 1 : PYRO_LOG_WARN);
+	set_log_level(&value);
+}
+
+/* What code is given, and of it first what is to be logged. */
+static int take_code(struct origin *origin,
+		     const struct pyroscope_config *given)
+{
+	struct pyro_setting_value value;
+	int found = copy_given(given, &origin->code);
+
+	if (found == 0)
+		found = pyro_setting_given(&origin->code, PYRO_SET_LOG_LEVEL,
+					   PYRO_NOT_STARTED, &value);
+	if (found == 1)
+		set_log_level(&value);
+	return found < 0 ? found : 0;
 }
 
 static int fill(struct pyro_config *config, struct origin *origin,
@@ -235,13 +276,15 @@ static int fill(struct pyro_config *config, struct origin *origin,
 	pyro_settings_tell_unknown(&origin->written);
 	if (is_switched_off(origin))
 		return -ECANCELED;
-	err = copy_given(given, &origin->code);
+	err = take_code(origin, given);
 	if (!err)
 		err = set_address(config, origin);
 	if (!err)
 		err = set_types(config, origin);
 	if (!err)
 		err = set_numbers(config, origin);
+	if (!err)
+		err = set_output_dir(config, origin);
 	if (!err)
 		err = pyro_identity_load(config, &origin->written,
 					 &origin->code);
@@ -300,6 +343,16 @@ static size_t field_size(const struct pyro_setting *setting)
 					       : sizeof(const char *);
 }
 
+/* The word for what another name of the setting is a switch of. */
+static const char *word_for(const struct pyro_setting *setting, uint32_t number)
+{
+	const struct pyro_setting_word *word = setting->words;
+
+	while (word->text && word->value != number)
+		word++;
+	return word->text;
+}
+
 /* Zero takes it back. */
 static void store(struct pyroscope_config *config,
 		  const struct pyro_setting *setting, const char *text,
@@ -350,6 +403,8 @@ int pyroscope_config_set(struct pyroscope_config *config, const char *key,
 			 setting->name);
 		return -EINVAL;
 	}
+	if (alias && alias->kind == PYRO_KIND_SWITCH && setting->words)
+		value = word_for(setting, number);
 	store(config, setting, value, number);
 	return 0;
 }

@@ -34,10 +34,10 @@ struct pyro_config {
 	uint32_t heap_interval;
 	uint32_t block_classes;  /* bits 1 << enum pyro_wait_class */
 	uint32_t inherit_labels; /* 0 or 1 */
+	uint32_t strip;          /* 0 or 1: folders of file names */
+	uint32_t trace_ids;      /* 0 or 1: as labels of samples */
 	uint32_t overhead_permille;
 	bool heap_ages;            /* in-use by how long it has been so */
-	bool strip;                /* folders of file names */
-	bool trace_ids;            /* as labels of samples */
 	bool alone;                /* executed programs are not followed */
 	char output_dir[PATH_MAX]; /* "": push to url */
 	char pprof_address[256];   /* "": no listener */
@@ -63,7 +63,7 @@ int pyro_config_load(struct pyro_config *config,
 const char *pyro_config_token(const struct pyro_settings *written,
 			      const char *address);
 
-/* sending.c: format, limits and headers. 0 or -EINVAL. */
+/* sending.c: format and headers. 0 or -EINVAL. */
 int pyro_config_sending(struct pyro_config *config,
 			const struct pyro_settings *written,
 			const struct pyroscope_config *code);

@@ -161,7 +161,6 @@ int pyro_config_sending(struct pyro_config *config,
 			const struct pyro_settings *written,
 			const struct pyroscope_config *code)
 {
-	struct pyro_setting_value value;
 	int err = set_basic(config, written, code);
 
 	if (!err)
@@ -174,11 +173,5 @@ int pyro_config_sending(struct pyro_config *config,
 				 pyro_headers_json);
 	if (!err)
 		err = set_format(config, written, code);
-	pyro_settings_written(written, PYRO_SET_EXPORT_TIMEOUT, &value);
-	config->send_timeout_ms = value.number;
-	pyro_settings_written(written, PYRO_SET_QUEUE_CAPACITY, &value);
-	config->queue_max = value.number;
-	pyro_settings_written(written, PYRO_SET_MAX_TRIES, &value);
-	config->tries_max = value.number;
 	return err;
 }

@@ -74,6 +74,12 @@ enum pyro_format {
 	PYRO_FORMAT_NONE    /* not at all: for those who fetch them */
 };
 
+/* Who has started the program. */
+enum {
+	PYRO_COMMAND_EXEC = 1,
+	PYRO_COMMAND_RECORD
+};
+
 /* How a value is written. */
 enum pyro_setting_kind {
 	PYRO_KIND_TEXT, /* min to max bytes */

@@ -79,8 +79,8 @@ static const struct pyro_setting_word events[] = {
 };
 
 static const struct pyro_setting_word commands[] = {
-	{"exec", 1},
-	{"record", 2},
+	{"exec", PYRO_COMMAND_EXEC},
+	{"record", PYRO_COMMAND_RECORD},
 	{NULL, 0},
 };
 
@@ -234,7 +234,9 @@ const struct pyro_setting pyro_setting[PYRO_SETTINGS] = {
 		{
 			.name = "trace_ids",
 			.kind = PYRO_KIND_SWITCH,
+			.field = FIELD(trace_ids),
 			.fallback = "0",
+			.max = 1,
 			.help = "1: samples of a span have the label trace_id, "
 				"for servers from Pyroscope 2.1 on; older ones "
 				"make a series of each trace",
@@ -283,7 +285,9 @@ const struct pyro_setting pyro_setting[PYRO_SETTINGS] = {
 		{
 			.name = "strip_filenames",
 			.kind = PYRO_KIND_SWITCH,
+			.field = FIELD(strip_filenames),
 			.fallback = "0",
+			.max = 1,
 			.help = "1: files, executables and libraries are named "
 				"without their folders",
 		},
@@ -326,6 +330,7 @@ const struct pyro_setting pyro_setting[PYRO_SETTINGS] = {
 		{
 			.name = "output_dir",
 			.kind = PYRO_KIND_TEXT,
+			.field = FIELD(output_dir),
 			.min = 1,
 			.max = PATH_MAX - 1,
 			.help = "a folder into which profiles are written, "
@@ -427,6 +432,7 @@ const struct pyro_setting pyro_setting[PYRO_SETTINGS] = {
 		{
 			.name = "profile_export_timeout",
 			.kind = PYRO_KIND_MS,
+			.field = FIELD(profile_export_timeout_ms),
 			.fallback = "10s",
 			.min = 1000,
 			.max = 300000,
@@ -436,6 +442,7 @@ const struct pyro_setting pyro_setting[PYRO_SETTINGS] = {
 		{
 			.name = "push_queue_capacity",
 			.kind = PYRO_KIND_NUMBER,
+			.field = FIELD(push_queue_capacity),
 			.fallback = "1024",
 			.min = 1,
 			.max = 65536,
@@ -492,6 +499,7 @@ const struct pyro_setting pyro_setting[PYRO_SETTINGS] = {
 			.name = "log_level",
 			.kind = PYRO_KIND_WORD,
 			.flags = PYRO_SETTING_RECORD,
+			.field = FIELD(log_level),
 			.fallback = "warn",
 			.words = log_levels,
 			.option = "log-level",

@@ -271,6 +271,24 @@ static void test_flush_after_timeout(void **state)
 	assert_int_equal(system(command), 0);
 }
 
+/* Without a word in the environment. */
+static void test_output_dir(void **state)
+{
+	struct pyroscope_config config = PYROSCOPE_CONFIG_INIT;
+	char dir[] = "/tmp/pyro-lifecycle.XXXXXX", command[96];
+
+	(void)state;
+	assert_non_null(mkdtemp(dir));
+	config.format = "file";
+	config.output_dir = dir;
+	config.profile_types = "heap";
+	assert_int_equal(pyroscope_start(&config), 0);
+	assert_int_equal(pyroscope_stop(10000), 0);
+	snprintf(command, sizeof(command),
+		 "ls %s/*.heap.pb.gz >/dev/null && rm -r %s", dir, dir);
+	assert_int_equal(system(command), 0);
+}
+
 /* --- threads that work, and call nothing of the library --- */
 
 #define WORKERS 2
@@ -569,6 +587,7 @@ int main(void)
 		cmocka_unit_test(test_log),
 		cmocka_unit_test(test_log_waits),
 		cmocka_unit_test(test_flush_after_timeout),
+		cmocka_unit_test(test_output_dir),
 		cmocka_unit_test(test_log_no_hook),
 		cmocka_unit_test(test_inherit),
 		cmocka_unit_test(test_cancelled),
