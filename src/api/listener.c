@@ -80,7 +80,8 @@ enum state {
 static struct {
 	_Atomic uint32_t state; /* enum state; waited on */
 	_Atomic bool stop_asked;
-	pid_t pid; /* whose: not a forked child's */
+	_Atomic pid_t pid; /* whose: not a forked child's */
+	struct pyro_httpd_socket socket;
 	struct pyro_httpd *httpd;
 	char token[PYRO_SECRET_MAX + 1];
 	/* Listener's thread only. */
@@ -430,13 +431,14 @@ static int start(const char *address, const char *token)
 	uint32_t stopped = STOPPED;
 	int err, fd;
 
+	/* First, so that nobody takes what begins here for a parent's. */
+	atomic_store(&listener.pid, pyro_getpid());
 	if (!atomic_compare_exchange_strong(&listener.state, &stopped,
 					    STARTING))
 		return -EALREADY;
 	snprintf(listener.token, sizeof(listener.token), "%s", token);
-	listener.pid = pyro_getpid();
 	atomic_store(&listener.stop_asked, false);
-	fd = pyro_httpd_bind(address);
+	fd = pyro_httpd_bind(address, &listener.socket);
 	err = fd < 0 ? fd : pyro_httpd_start(fd, serve, NULL, &listener.httpd);
 	if (!err) {
 		err = pyro_thread_start("pyro-listen", listener_main, NULL);
@@ -470,15 +472,22 @@ static void stop(void)
 	pyro_wait(&listener.state, RUNNING, WAIT_NS);
 }
 
+/* A child that was forked by a call without handlers, as _Fork, while nothing was
+ * profiled. */
+static void leave_parents(void)
+{
+	if (atomic_load(&listener.state) != STOPPED &&
+	    atomic_load(&listener.pid) != pyro_getpid())
+		pyro_listener_forked();
+}
+
 int pyroscope_listen(const char *address)
 {
 	int err = 0, saved = errno;
 
 	pyro_lifecycle_enter();
-	/* A child that was forked while nothing was profiled. */
-	if (atomic_load(&listener.state) == RUNNING &&
-	    listener.pid != pyro_getpid())
-		pyro_listener_forked();
+	pyro_lifecycle_watch_forks();
+	leave_parents();
 	if (!address || !*address)
 		stop();
 	else
@@ -492,8 +501,10 @@ int pyroscope_listen(const char *address)
 
 void pyro_listener_start(const char *address, const char *token)
 {
-	int err = start(address, token);
+	int err;
 
+	leave_parents();
+	err = start(address, token);
 	if (err == -ENOENT)
 		pyro_log("not listening at %s: that needs libmicrohttpd.so.12 "
 			 "(libmicrohttpd12 in Debian and Ubuntu)",
@@ -505,7 +516,8 @@ void pyro_listener_start(const char *address, const char *token)
 
 void pyro_listener_forked(void)
 {
-	if (atomic_load(&listener.state) == RUNNING)
-		pyro_httpd_forked(listener.httpd);
+	/* Also one that is just being opened, or closed. */
+	if (atomic_load(&listener.state) != STOPPED)
+		pyro_httpd_forked(&listener.socket);
 	memset(&listener, 0, sizeof(listener));
 }

@@ -13,7 +13,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/library.h"
@@ -54,8 +53,7 @@ struct pyro_httpd {
 	struct MHD_Daemon *daemon;
 	pyro_httpd_fn *fn;
 	void *arg;
-	int fd, epoll;
-	struct stat socket; /* what fd is */
+	int epoll;
 };
 
 struct pyro_httpd_request {
@@ -131,7 +129,7 @@ static int parse(const char *address, struct sockaddr_storage *to,
 	return to_socket_address(&url, to, len);
 }
 
-int pyro_httpd_bind(const char *address)
+int pyro_httpd_bind(const char *address, struct pyro_httpd_socket *to)
 {
 	struct sockaddr_storage at;
 	socklen_t len;
@@ -143,6 +141,8 @@ int pyro_httpd_bind(const char *address)
 		at.ss_family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
 	if (fd < 0)
 		return -errno;
+	to->fd = fd;
+	fstat(fd, &to->what);
 	setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on));
 	if (bind(fd, (struct sockaddr *)&at, len) != 0 ||
 	    listen(fd, BACKLOG) != 0) {
@@ -238,8 +238,7 @@ int pyro_httpd_start(int fd, pyro_httpd_fn *fn, void *arg,
 
 	if (err)
 		goto fail;
-	*httpd = (struct pyro_httpd){.fn = fn, .arg = arg, .fd = fd};
-	fstat(fd, &httpd->socket);
+	*httpd = (struct pyro_httpd){.fn = fn, .arg = arg};
 	httpd->daemon = mhd.start(
 		MHD_USE_EPOLL | MHD_ALLOW_SUSPEND_RESUME, 0, NULL, NULL,
 		on_request, httpd, MHD_OPTION_LISTEN_SOCKET, fd,
@@ -282,14 +281,14 @@ void pyro_httpd_stop(struct pyro_httpd *httpd)
 	free(httpd);
 }
 
-void pyro_httpd_forked(struct pyro_httpd *httpd)
+void pyro_httpd_forked(const struct pyro_httpd_socket *socket)
 {
 	struct stat now;
 
 	/* What libmicrohttpd has opened beside it is not told apart. */
-	if (fstat(httpd->fd, &now) == 0 && now.st_dev == httpd->socket.st_dev &&
-	    now.st_ino == httpd->socket.st_ino)
-		close(httpd->fd);
+	if (fstat(socket->fd, &now) == 0 && now.st_dev == socket->what.st_dev &&
+	    now.st_ino == socket->what.st_ino)
+		close(socket->fd);
 }
 
 const char *pyro_httpd_query(struct pyro_httpd_request *request,

@@ -6,6 +6,8 @@
 #ifndef PYRO_TRANSPORT_HTTPD_H
 #define PYRO_TRANSPORT_HTTPD_H
 
+#include <sys/stat.h>
+
 #include "base/util.h"
 
 struct pyro_httpd;
@@ -16,9 +18,16 @@ struct pyro_httpd_request;
 typedef void pyro_httpd_fn(void *arg, struct pyro_httpd_request *request,
 			   const char *path);
 
+/* By which a forked child knows it. */
+struct pyro_httpd_socket {
+	int fd;
+	struct stat what;
+};
+
 /* A listening socket at "host:port": a number, localhost, or nothing, which is
- * 127.0.0.1; IPv6 stands in brackets. The descriptor, -EINVAL or -errno. */
-int pyro_httpd_bind(const char *address);
+ * 127.0.0.1; IPv6 stands in brackets. *to is written before it has the address.
+ * The descriptor, -EINVAL or -errno. */
+int pyro_httpd_bind(const char *address, struct pyro_httpd_socket *to);
 
 /* Owns fd. 0, or -ENOENT: there is no libmicrohttpd, -ENOTSUP: a static program,
  * -ENOMEM. Not in a signal handler; changes errno. */
@@ -28,10 +37,9 @@ int pyro_httpd_start(int fd, pyro_httpd_fn *fn, void *arg,
 void pyro_httpd_run(struct pyro_httpd *httpd, int timeout_ms);
 /* Requests that were kept must be answered before. */
 void pyro_httpd_stop(struct pyro_httpd *httpd);
-/* In a forked child: the parent's socket, unless the program has closed it before
- * and its number is something else now. No more of httpd may be used. Stores and
- * system calls only. */
-void pyro_httpd_forked(struct pyro_httpd *httpd);
+/* In a forked child: close the parent's socket, unless there is none, or the program
+ * has closed it before and its number is something else now. System calls only. */
+void pyro_httpd_forked(const struct pyro_httpd_socket *socket);
 
 /* Of the request's query, decoded; NULL: it has none. A key without a value has
  * "". */

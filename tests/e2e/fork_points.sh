@@ -2,7 +2,8 @@
 # SPDX-License-Identifier: Apache-2.0
 # fork_points.sh - fork while a thread stands in the middle of the library's work: with
 # each of its locks, in handlers and hooks, in a start, a stop, the collector's round,
-# an upload, and while the loader's list is read. Children and parent go on
+# an upload, a listener's start and end, and while the loader's list is read. Children
+# and parent go on
 . "$(dirname "$0")/_life.sh"
 [ "$(uname -m)" = x86_64 ] || exit 0
 source=${SOURCE_DIR:?}/src
@@ -21,6 +22,7 @@ functions="
 	pyro_collector_sweep pyro_cpu_window_end pyro_threads_window_take
 	pyro_pprof_write_limited pyro_uploader_push
 	pyro_http_post pyro_taps_add
+	listener_main pyro_httpd_run pyro_httpd_stop
 	pyro_cpu_on_tick pyro_slots_commit
 	pyro_here_commit pyro_live_add pyro_live_remove
 	pyro_lock_begin pyro_lock_end pyro_wait_blocked pyro_wait_caused

@@ -22,6 +22,7 @@ int main(void)
 #include <errno.h>
 #include <fcntl.h>
 #include <link.h>
+#include <netinet/in.h>
 #include <poll.h>
 #include <pthread.h>
 #include <signal.h>
@@ -34,6 +35,7 @@ int main(void)
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/ptrace.h>
+#include <sys/socket.h>
 #include <sys/syscall.h>
 #include <sys/uio.h>
 #include <sys/user.h>
@@ -74,6 +76,20 @@ static int count_threads(void)
 	return count;
 }
 
+/* The parent's would keep its port for as long as the child lives. */
+static bool has_listening_socket(void)
+{
+	int listens = 0;
+	socklen_t size = sizeof(listens);
+
+	for (int fd = 3; fd < 1024; fd++)
+		if (getsockopt(fd, SOL_SOCKET, SO_ACCEPTCONN, &listens,
+			       &size) == 0 &&
+		    listens)
+			return true;
+	return false;
+}
+
 static int start_thread(void)
 {
 	pthread_t thread;
@@ -97,6 +113,8 @@ static int use_everything(void)
 	usleep(1000);
 	if (start_thread())
 		return 11;
+	if (has_listening_socket())
+		return 15;
 	pyroscope_set_app_name("child");
 	pyroscope_lock_name(&stop, "a lock");
 	pyroscope_flush(100);
@@ -113,7 +131,7 @@ static int use_everything(void)
 
 static int end_soon(void)
 {
-	return start_thread();
+	return has_listening_socket() ? 15 : start_thread();
 }
 
 /* The threads of the parent are gone with libc's locks: no more is allowed there than
@@ -216,6 +234,29 @@ static void *drive(void *arg)
 	return NULL;
 }
 
+/* At a port that nobody else is given meanwhile. */
+static void *serve(void *arg)
+{
+	struct sockaddr_in at = {.sin_family = AF_INET};
+	socklen_t size = sizeof(at);
+	int fd = socket(AF_INET, SOCK_STREAM, 0), on = 1;
+	char address[32];
+
+	(void)arg;
+	at.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+	setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on));
+	bind(fd, (struct sockaddr *)&at, size);
+	getsockname(fd, (struct sockaddr *)&at, &size);
+	snprintf(address, sizeof(address), ":%u", ntohs(at.sin_port));
+	while (!atomic_load(&stop)) {
+		pyroscope_listen(address);
+		usleep(10000);
+		pyroscope_listen(NULL);
+	}
+	close(fd);
+	return NULL;
+}
+
 static pthread_mutex_t contended = PTHREAD_MUTEX_INITIALIZER;
 
 static void *work(void *arg)
@@ -246,14 +287,15 @@ static void *work(void *arg)
 
 static void traced_main(void)
 {
-	pthread_t thread[4];
+	static void *(*const run[])(void *) = {drive, serve, work, work, work};
+	pthread_t thread[5];
 	int seen = 0;
 
 	while (!atomic_load(&shared->attached))
 		usleep(1000);
 	pyroscope_lock_name(&contended, "contended");
-	for (int i = 0; i < 4; i++)
-		pthread_create(&thread[i], NULL, i ? work : drive, NULL);
+	for (int i = 0; i < 5; i++)
+		pthread_create(&thread[i], NULL, run[i], NULL);
 	while (!atomic_load(&shared->quit)) {
 		usleep(500);
 		if (atomic_load(&shared->go) == seen)
@@ -264,7 +306,7 @@ static void traced_main(void)
 		atomic_store(&shared->done, seen);
 	}
 	atomic_store(&stop, true);
-	for (int i = 0; i < 4; i++)
+	for (int i = 0; i < 5; i++)
 		pthread_join(thread[i], NULL);
 	pyroscope_stop(100);
 	exit(0);
