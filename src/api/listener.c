@@ -509,6 +509,14 @@ void pyro_listener_start(const char *address, const char *token)
 		pyro_log("not listening at %s: that needs libmicrohttpd.so.12 "
 			 "(libmicrohttpd12 in Debian and Ubuntu)",
 			 address);
+	else if (err == -ENOTSUP)
+		pyro_log("not listening at %s: a static program cannot load "
+			 "libmicrohttpd.so.12",
+			 address);
+	else if (err == -EINVAL)
+		pyro_log("not listening at %s: that is no address like "
+			 "127.0.0.1:6060",
+			 address);
 	else if (err && err != -EALREADY)
 		pyro_log("not listening at %s: %s", address,
 			 pyroscope_strerror(err));

@@ -445,6 +445,13 @@ void pyroscope_stack_unregister(const void *stack)
 	XX(EACCES, "permission denied")                                    \
 	XX(ENOSPC, "no space left on device")                              \
 	XX(EADDRINUSE, "the address is in use")                            \
+	XX(EADDRNOTAVAIL, "no address of this host")                       \
+	XX(EAFNOSUPPORT, "this host has no addresses of that kind")        \
+	XX(EMFILE, "too many open files")                                  \
+	XX(ENFILE, "too many open files in the system")                    \
+	XX(EBADF, "no such descriptor")                                    \
+	XX(EPIPE, "nobody reads what is written")                          \
+	XX(EIO, "input or output has failed")                              \
 	XX(ENOENT, "no such file or directory")
 
 const char *pyroscope_strerror(int error)

@@ -424,8 +424,11 @@ static void test_app_names(void **state)
 
 static void test_texts(void **state)
 {
-	static const int codes[] = {0,       EALREADY, EINVAL, E2BIG,
-				    ENOTSUP, ENOMEM,   EAGAIN, ETIMEDOUT};
+	static const int codes[] = {
+		0,      EALREADY,   EINVAL,        E2BIG,        ENOTSUP,
+		ENOMEM, EAGAIN,     ETIMEDOUT,     EACCES,       ENOSPC,
+		ENOENT, EADDRINUSE, EADDRNOTAVAIL, EAFNOSUPPORT, EMFILE,
+		ENFILE, EBADF,      EPIPE,         EIO};
 
 	(void)state;
 	for (size_t i = 0; i < sizeof(codes) / sizeof(*codes); i++) {

@@ -116,6 +116,15 @@ is "what is not profiled is not shown" 0 "$(grep -c mutex\? index)"
 run env PYROSCOPE_LOG_FILE="$work/log" "$pyro" exec -- sleep 0.2
 is "where the address is taken: code" 0 $rc
 has "where the address is taken: a line" "not listening at :$port: the address is in use" log
+for address in 127.0.0.1 example.com:80; do
+	run env PYROSCOPE_LOG_FILE="$work/log" \
+		PYROSCOPE_PPROF_ADDRESS=$address "$pyro" exec -- sleep 0.2
+	is "$address: code" 0 $rc
+	has "$address: a line" "not listening at $address: that is no address like 127.0.0.1:6060" log
+done
+run env PYROSCOPE_LOG_FILE="$work/log" PYROSCOPE_PPROF_ADDRESS=192.0.2.1:6060 \
+	"$pyro" exec -- sleep 0.2
+has "somebody else's address: a line" "not listening at 192.0.2.1:6060: no address of this host" log
 kill $program
 wait $program 2>/dev/null
 program=
