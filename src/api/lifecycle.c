@@ -133,13 +133,13 @@ static void become_child(void)
 }
 
 /* The child must not inherit the loader's locks from a collector that reads
- * the list of objects: that takes microseconds. A round takes longer than fork may
+ * the list of objects: that takes microseconds, and so does what a listener does. A
+ * round takes longer than fork may
  * wait. */
 static void before_fork(void)
 {
-	if (!is_running())
-		return;
-	fork_has_round = pyro_mutex_lock_for(&pyro_session.round, 0);
+	if (is_running())
+		fork_has_round = pyro_mutex_lock_for(&pyro_session.round, 0);
 	fork_has_loader = pyro_mutex_lock_for(&pyro_loader_lock, FORK_WAIT_NS);
 }
 

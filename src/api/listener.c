@@ -524,8 +524,7 @@ void pyro_listener_start(const char *address, const char *token)
 
 void pyro_listener_forked(void)
 {
-	/* Also one that is just being opened, or closed. */
-	if (atomic_load(&listener.state) != STOPPED)
-		pyro_httpd_forked(&listener.socket);
+	/* Whatever the state: it may be just being opened, or closed. */
+	pyro_httpd_forked(&listener.socket);
 	memset(&listener, 0, sizeof(listener));
 }

@@ -129,6 +129,25 @@ static int parse(const char *address, struct sockaddr_storage *to,
 	return to_socket_address(&url, to, len);
 }
 
+/* A child would share what is made of a socket that it does not know of: a fork waits,
+ * but not for as long as the kernel may take to have room for high numbers. */
+static int open_socket(int family, struct pyro_httpd_socket *to)
+{
+	int fd;
+
+	pyro_mutex_lock(&pyro_loader_lock);
+	fd = socket(family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+	if (fd < 0) {
+		fd = -errno;
+	} else {
+		to->fd = fd;
+		fstat(fd, &to->what);
+		to->fd = fd = pyro_fd_high(fd);
+	}
+	pyro_mutex_unlock(&pyro_loader_lock);
+	return fd;
+}
+
 int pyro_httpd_bind(const char *address, struct pyro_httpd_socket *to)
 {
 	struct sockaddr_storage at;
@@ -137,12 +156,9 @@ int pyro_httpd_bind(const char *address, struct pyro_httpd_socket *to)
 
 	if (err)
 		return err;
-	fd = pyro_fd_high(socket(
-		at.ss_family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
+	fd = open_socket(at.ss_family, to);
 	if (fd < 0)
-		return -errno;
-	to->fd = fd;
-	fstat(fd, &to->what);
+		return fd;
 	setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on));
 	if (bind(fd, (struct sockaddr *)&at, len) != 0 ||
 	    listen(fd, BACKLOG) != 0) {
