@@ -7,9 +7,11 @@
  * it. */
 #include "tests/unit.h"
 
+#include <dirent.h>
 #include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/mman.h>
 
 #include "base/log.h"
 #include "base/os.h"
@@ -275,6 +277,84 @@ static void test_memory(void **state)
 }
 #endif
 
+/* libdw, but that its memory ends in a unit. */
+static struct pyro_libdw *libdw;
+static struct pyro_libdw real;
+static Dwarf_OOM on_out_of_memory;
+static char *image;
+static size_t opened;
+
+static Dwarf_OOM note_handler(Dwarf *dwarf, Dwarf_OOM handler)
+{
+	on_out_of_memory = handler;
+	return real.new_oom_handler(dwarf, handler);
+}
+
+static Dwarf_Line *no_memory(Dwarf_Die *cudie, Dwarf_Addr at)
+{
+	(void)cudie;
+	(void)at;
+	on_out_of_memory();
+	return NULL;
+}
+
+static int open_counted(void *arg, uint32_t module, struct pyro_elf *elf)
+{
+	opened++;
+	return open_program(arg, module, elf);
+}
+
+static Elf *note_image(char *at, size_t size)
+{
+	image = at;
+	return real.elf_memory(at, size);
+}
+
+static size_t count_files(void)
+{
+	DIR *dir = opendir("/proc/self/fd");
+	size_t count = 0;
+
+	assert_non_null(dir);
+	while (readdir(dir))
+		count++;
+	closedir(dir);
+	return count;
+}
+
+/* Files and the image are given back, and libdw is not tried again. To be the
+ * last test. */
+static void test_out_of_memory(void **state)
+{
+	struct pyro_lines *lines = pyro_lines_new("", 64 * MIB, 1000);
+	size_t files;
+
+	(void)state;
+	assert_non_null(lines);
+	libdw = (struct pyro_libdw *)(uintptr_t)pyro_libdw();
+	assert_non_null(libdw);
+	real = *libdw;
+	libdw->new_oom_handler = note_handler;
+	libdw->elf_memory = note_image;
+	libdw->getsrc_die = no_memory;
+	files = count_files();
+	for (uint32_t id = 1; id <= 3; id++) {
+		pyro_lines_want(lines, id, address[ADDRESSES / 2], 1);
+		pyro_lines_earn(lines, UINT64_MAX);
+		assert_int_equal(pyro_lines_resolve(lines, open_counted, NULL,
+						    UINT64_MAX),
+				 0);
+		assert_int_equal(known(lines, id), 0);
+		assert_int_equal(count_files(), files);
+		assert_int_equal(opened, 1);
+		assert_non_null(image);
+		/* Not mapped. */
+		assert_int_equal(msync(image, 4096, MS_ASYNC), -1);
+	}
+	*libdw = real;
+	pyro_lines_free(lines);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -285,6 +365,7 @@ int main(void)
 #if !UNDER_ASAN
 		cmocka_unit_test(test_memory),
 #endif
+		cmocka_unit_test(test_out_of_memory),
 	};
 
 	return cmocka_run_group_tests(tests, set_up, NULL);

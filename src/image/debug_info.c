@@ -361,3 +361,10 @@ void pyro_debug_close(struct pyro_debug *debug)
 		pyro_debug_file_close(&debug->alt.own);
 	debug->alt.own.fd = -1;
 }
+
+void pyro_debug_abandon(struct pyro_debug *debug)
+{
+	debug->main.dwarf = debug->alt.dwarf = NULL;
+	debug->main.elf = debug->alt.elf = NULL;
+	pyro_debug_close(debug);
+}

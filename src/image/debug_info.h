@@ -30,6 +30,8 @@ int pyro_debug_open(struct pyro_debug *debug, const struct pyro_libdw *dw,
 		    const struct pyro_elf *elf, const char *debug_root,
 		    size_t limit, Dwarf_OOM oom);
 void pyro_debug_close(struct pyro_debug *debug);
+/* Close it after oom was called: what libdw has taken is lost. */
+void pyro_debug_abandon(struct pyro_debug *debug);
 /* Give back what libdw has taken since, and the parts that were read for it. As
  * if opened anew and pyro_debug_each_range() called; to be closed on error,
  * too. */

@@ -47,6 +47,8 @@ struct batch {
 };
 
 static jmp_buf out_of_memory;
+/* It has called that: each further time would lose memory again. */
+static bool is_out_of_memory;
 
 __attribute__((noreturn)) static void on_out_of_memory(void)
 {
@@ -109,6 +111,17 @@ static void close_files(struct batch *b)
 	if (b->elf.fd >= 0)
 		pyro_debug_file_close(&b->elf);
 	b->elf.fd = b->debug_elf.fd = -1;
+}
+
+/* libdw was left by a jump and is not to be called any more. */
+static void abandon(struct batch *b)
+{
+	is_out_of_memory = true;
+	PYRO_LOG_ONCE("out of memory: no more line numbers");
+	if (b->is_open)
+		pyro_debug_abandon(&b->debug);
+	b->is_open = false;
+	close_files(b);
 }
 
 static void append_range(struct pyro_lines_module *m,
@@ -438,12 +451,14 @@ void pyro_lines_batch(struct pyro_lines *lines, pyro_lines_open_fn *open,
 	b->end_ns = end_ns;
 	if (gather(b) == 0 && b->count) {
 		/* What libdw had then is lost; it happens once. */
-		if (setjmp(out_of_memory) == 0) {
-			resolve_modules(b, open, arg);
-		} else {
-			PYRO_LOG_ONCE("out of memory: no more line numbers");
-			give_up(b, b->waiting, b->count);
+		if (!is_out_of_memory) {
+			if (setjmp(out_of_memory) == 0)
+				resolve_modules(b, open, arg);
+			else
+				abandon(b);
 		}
+		if (is_out_of_memory)
+			give_up(b, b->waiting, b->count);
 	}
 	pyro_debug_unit_free(&b->unit);
 	pyro_pages_free(b->address, b->address_cap * sizeof(*b->address));
