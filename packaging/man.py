@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """man.py PYRO HEADER FOLDER - the manual pages, made from what says it first
 
-pyro.1 is what the verbs' --help prints, pyroscope.3 the functions of the public
-header with their comments, and a page for each of them that leads there,
-pyroscope.7 the settings that `pyro help settings` prints.
+pyro.1 is what the verbs' --help prints, pyroscope.3 the functions, types and macros
+of the public header with their comments, and a page for each of them that leads
+there, pyroscope.7 the settings that `pyro help settings` prints.
 """
 import pathlib
 import re
@@ -100,7 +100,7 @@ def words_of(comment):
     """The paragraphs of a comment: text, and what is indented as it is."""
     body = []
     lines = [re.sub(r"^ ?\* ?", "", line)
-             for line in comment.replace(
+             for line in comment.lstrip().replace(
                  "docs/configuration.md", "pyroscope(7)").splitlines()]
     for block in "\n".join(lines).strip("\n").split("\n\n"):
         block = [line.replace("\t", "        ") for line in block.splitlines()]
@@ -114,29 +114,100 @@ def words_of(comment):
     return body
 
 
+def reference():
+    """(comment, code) of the header: a comment that begins a line, and the lines
+    up to the next blank one; of a struct, all of it."""
+    public = source[:source.index("#if PYROSCOPE_ENABLED\n")]
+    return re.findall(r"^/\*((?:(?!\*/).)*)\*/\n"
+                      r"(struct (?:(?!^};).)*^};\n|(?:[^\n]+\n)*)",
+                      public, re.S | re.M)
+
+
+def is_public(macro):
+    return not macro.endswith("_") and macro not in ("PYROSCOPE_API",
+                                                     "PYROSCOPE_PYROSCOPE_H")
+
+
+def names_of(code):
+    """What the code declares; macros that are ours alone are not for users."""
+    names = re.findall(r"^PYROSCOPE_API [^;]*?(pyroscope_\w+)\(", code, re.M)
+    names += re.findall(r"^struct (pyroscope_\w+) \{", code, re.M)
+    names += re.findall(r"^typedef .*?(pyroscope_\w+)[(;]", code, re.M)
+    macros = re.findall(r"^#define (PYROSCOPE_\w+)", code, re.M)
+    names += [name for name in macros if is_public(name)]
+    return list(dict.fromkeys(names))
+
+
+def declaration(code):
+    """The code as one would write it, without how it is done."""
+    body = []
+    for prototype in re.findall(r"^(?:PYROSCOPE_API|typedef) [^;]*;", code,
+                                re.M):
+        body.append(" ".join(prototype.replace("PYROSCOPE_API ",
+                                               "").split()))
+    for line in re.findall(r"^#define .*", code, re.M):
+        name = line.split()[1].split("(")[0]
+        if not is_public(name):
+            continue
+        # Several lines: a name, and what it is called with, if anything.
+        body.append(line if not line.endswith("\\") else
+                    re.match(r"#define \w+(?:\([^)]*\))?", line)[0])
+    return [line.replace("\t", " ") for line in body]
+
+
+def fields(struct):
+    """Each field of a struct, with the comment before it."""
+    body = []
+    for comment, code in re.findall(
+            r"^\t/\*((?:(?!\*/).)*)\*/\n((?:\t[^/\n][^\n]*\n)+)", struct,
+            re.S | re.M):
+        body += [".TP", f".B {text('; '.join(code.split(';')[:-1]).strip())}"
+                 .replace("\n", "").replace("\t", "")]
+        lines = [re.sub(r"^\s*\* ?", "", line).strip("\t")
+                 for line in comment.splitlines()]
+        body += field_words("\n".join(lines).strip("\n ").splitlines())
+    return body
+
+
+def field_words(lines):
+    """A field's words; what is indented, and what goes on with it, as it is."""
+    body, inside = [], False
+    for line in lines:
+        line = line.strip("\n")
+        indented = line.startswith("  ")
+        if indented != inside:
+            body.append(".nf" if indented else ".fi")
+            inside = indented
+        body.append(text(line if indented else line.strip()))
+    return body + ([".fi"] if inside else [])
+
+
 def page_of_library():
-    functions = []
+    functions, others = [], []
     body = [".SH SYNOPSIS", ".nf", ".B #include <pyroscope/pyroscope.h>", ".PP",
             "Link with \\fI\\-lpyroscope\\fP.", ".fi", ".SH DESCRIPTION",
             *words_of(re.search(r"/\* pyroscope\.h - .*?\n(.*?)\*/", source,
-                                re.S)[1]), ".SH FUNCTIONS"]
-    # A comment, then functions up to the next blank line.
-    for comment, code in re.findall(
-            r"^/\*((?:(?!\*/).)*)\*/\n((?:[^\n]+\n)*?PYROSCOPE_API"
-            r"(?:[^\n]+\n)+)", source, re.S | re.M):
-        prototypes = re.findall(r"^PYROSCOPE_API (.*?);", code, re.S | re.M)
-        names = [re.search(r"(pyroscope_\w+)\(", p)[1] for p in prototypes]
-        functions += names
-        body += [".SS " + ", ".join(names)]
-        body += example(" ".join(p.split()) + ";" for p in prototypes)
-        body += words_of(comment)
+                                re.S)[1]), ".SH REFERENCE"]
+    for comment, code in reference():
+        names = names_of(code)
+        if not names:
+            continue
+        is_function = bool(re.search("^PYROSCOPE_API ", code, re.M))
+        (functions if is_function else others).extend(names)
+        if code.startswith("struct "):
+            body += [".SS struct " + names[0], *words_of(comment),
+                     *fields(code)]
+            continue
+        body += [".SS " + ", ".join(names), *example(declaration(code)),
+                 *words_of(comment)]
     wanted = re.findall(r"^PYROSCOPE_API[^;]*?(pyroscope_\w+)\(", source, re.M)
     if sorted(functions) != sorted(wanted):
         sys.exit(f"man.py: not found: {set(wanted) ^ set(functions)}")
     body += [".SH SEE ALSO", ".BR pyro (1),", ".BR pyroscope (7)"]
     page("pyroscope", 3, ", ".join(functions) +
          r" \- continuous profiling of this process", body)
-    for name in functions:
+    # A struct has the name of a function, or a page of its own.
+    for name in functions + others:
         (folder / f"{name}.3").write_text(".so man3/pyroscope.3\n")
 
 

@@ -42,7 +42,7 @@ for package in libpyroscope0 libpyroscope-dev pyroscope-c; do
 	(cd "$work/$package" && find . -type f -o -type l) |
 		sed "s,^\./,$package: ,; s,/$machine/,/MACHINE/,
 			s,\.so\.[0-9.]*$,.so.VERSION," |
-		grep -v -e /man3/pyroscope_ -e '/changelog.gz$' \
+		grep -v -e /man3/pyroscope_ -e /man3/PYROSCOPE_ -e '/changelog.gz$' \
 			-e '/copyright$'
 done | LC_ALL=C sort >"$work/files"
 LC_ALL=C sort <<-EOF | diff - "$work/files" || fail "other files"

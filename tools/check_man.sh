@@ -1,7 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: Apache-2.0
 # check_man.sh BUILD - the manual pages are installed, well formed, and have every
-# verb, setting and function
+# verb, setting and function, and whatever else the header says a word of
 set -euo pipefail
 build=$1
 work=$(mktemp -d)
@@ -52,4 +52,22 @@ while read -r function; do
 	[ "$(cat "$man/man3/$function.3")" = ".so man3/pyroscope.3" ] ||
 		bad "$function(3) is not there"
 done <"$work/functions"
+# Types, structs and their fields, and macros.
+header=$(dirname "$0")/../include/pyroscope/pyroscope.h
+sed '/^#if PYROSCOPE_ENABLED/,$d' "$header" >"$work/header"
+sed -n -e 's/^struct \(pyroscope_[a-z_]*\) {.*/\1/p' \
+	-e 's/^typedef .*\(pyroscope_[a-z_]*\)[(;].*/\1/p' \
+	-e 's/^#define \(PYROSCOPE_[A-Z_]*[A-Z]\)[ (].*/\1/p' "$work/header" |
+	grep -v -x PYROSCOPE_API | sort -u >"$work/names"
+[ "$(wc -l <"$work/names")" -gt 20 ] || bad "names were not found"
+while read -r name; do
+	has "$man/man3/pyroscope.3" "^\.SS .*\<$name\>"
+	[ -e "$man/man3/$name.3" ] || bad "$name(3) is not there"
+done <"$work/names"
+sed -n '/^struct /,/^};/s/^\t[a-z][^(]*[ *]\([a-z_]*\);.*/\1/p' \
+	"$work/header" >"$work/fields"
+[ "$(wc -l <"$work/fields")" -gt 60 ] || bad "fields were not found"
+while read -r field; do
+	has "$man/man3/pyroscope.3" "^\.B .*\<$field\>"
+done <"$work/fields"
 exit $status
