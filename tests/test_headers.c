@@ -220,6 +220,26 @@ static void test_json(void **state)
 	is("X-A: 1\r\nX-B: \"\\/\tA\r\n");
 }
 
+/* Those behind one that is refused, too. */
+static void test_json_parts(void **state)
+{
+	const char *why;
+
+	(void)state;
+	why = pyro_headers_json(&h, "{\"A\":\"1\",\"a\":\"2\",\"B\":\"3\"}");
+	assert_ptr_equal(why, pyro_headers_twice);
+	is("A: 1\r\nB: 3\r\n");
+	set_up(NULL);
+	why = pyro_headers_json(&h, "{\"A\":\"1\",\"a\":\"2\",\"Host\":\"x\","
+				    "\"x y\":\"z\",\"B\":\"3\"}");
+	assert_non_null(strstr(why, "writes itself"));
+	is("A: 1\r\nB: 3\r\n");
+	set_up(NULL);
+	why = pyro_headers_json(&h, "{\"Host\":\"x\",\"B\":\"3\",4}");
+	assert_non_null(strstr(why, "it is not like"));
+	is("B: 3\r\n");
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -230,6 +250,7 @@ int main(void)
 		cmocka_unit_test_setup(test_bearer, set_up),
 		cmocka_unit_test_setup(test_tenant, set_up),
 		cmocka_unit_test_setup(test_json, set_up),
+		cmocka_unit_test_setup(test_json_parts, set_up),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

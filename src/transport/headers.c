@@ -11,6 +11,7 @@
 
 #include "transport/url.h"
 
+#define NAME_CAP 256   /* with its NUL, of a header in JSON */
 #define TENANT_MAX 150 /* the server's limit */
 #define USER_MAX PYRO_URL_USER_MAX
 #define PASSWORD_MAX PYRO_URL_PASSWORD_MAX
@@ -52,8 +53,9 @@ static bool has(const struct pyro_headers *headers, const char *name)
 	return false;
 }
 
-static const char *check_name(const struct pyro_headers *headers,
-			      const char *name)
+const char pyro_headers_twice[] = "there is a header of that name already";
+
+static const char *check_name(const char *name)
 {
 	if (!*name)
 		return "a header without a name";
@@ -63,8 +65,6 @@ static const char *check_name(const struct pyro_headers *headers,
 			       "not be";
 	if (is_ours(name))
 		return "a header that the library writes itself";
-	if (has(headers, name))
-		return "there is a header of that name already";
 	return NULL;
 }
 
@@ -83,13 +83,15 @@ const char *pyro_headers_add(struct pyro_headers *headers, const char *name,
 			     const char *value)
 {
 	size_t name_len = strlen(name), value_len = strlen(value);
-	const char *wrong = check_name(headers, name);
+	const char *wrong = check_name(name);
 	char *to = headers->text + headers->len;
 
 	if (!wrong)
 		wrong = check_value(value);
 	if (wrong)
 		return wrong;
+	if (has(headers, name))
+		return pyro_headers_twice;
 	if (name_len >= PYRO_HEADERS_MAX || value_len >= PYRO_HEADERS_MAX ||
 	    headers->len + name_len + value_len + 5 > PYRO_HEADERS_MAX)
 		return "more than 8 KiB of headers";
@@ -232,11 +234,27 @@ static bool read_string(const char **at, char *to, size_t cap)
 	return true;
 }
 
+/* "name": "value", which is moved over; false for what is not like it. */
+static bool read_pair(const char **at, char name[NAME_CAP],
+		      char value[PYRO_SECRET_MAX + 1])
+{
+	if (!read_string(at, name, NAME_CAP))
+		return false;
+	*at = skip_space(*at);
+	if (*(*at)++ != ':')
+		return false;
+	*at = skip_space(*at);
+	if (!read_string(at, value, PYRO_SECRET_MAX + 1))
+		return false;
+	*at = skip_space(*at);
+	return true;
+}
+
 const char *pyro_headers_json(struct pyro_headers *headers, const char *json)
 {
 	static const char no[] = "it is not like {\"name\": \"value\"}";
-	const char *at = skip_space(json);
-	char name[256], value[PYRO_SECRET_MAX + 1];
+	const char *at = skip_space(json), *first = NULL;
+	char name[NAME_CAP], value[PYRO_SECRET_MAX + 1];
 
 	if (*at++ != '{')
 		return no;
@@ -244,22 +262,16 @@ const char *pyro_headers_json(struct pyro_headers *headers, const char *json)
 	if (*at == '}')
 		return *skip_space(at + 1) ? no : NULL;
 	for (;;) {
-		if (!read_string(&at, name, sizeof(name)))
-			return no;
-		at = skip_space(at);
-		if (*at++ != ':')
-			return no;
-		at = skip_space(at);
-		if (!read_string(&at, value, sizeof(value)))
+		if (!read_pair(&at, name, value))
 			return no;
 
 		const char *wrong = pyro_headers_add(headers, name, value);
 
-		if (wrong)
-			return wrong;
-		at = skip_space(at);
+		/* That one is there already is the least of what is wrong. */
+		if (wrong && (!first || first == pyro_headers_twice))
+			first = wrong;
 		if (*at == '}')
-			return *skip_space(at + 1) ? no : NULL;
+			return *skip_space(at + 1) ? no : first;
 		if (*at++ != ',')
 			return no;
 		at = skip_space(at);

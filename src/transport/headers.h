@@ -17,11 +17,15 @@ struct pyro_headers {
 	char text[PYRO_HEADERS_MAX]; /* "Name: value\r\n" ..., NUL-terminated */
 };
 
+/* What is wrong with a good header whose name another one has that is there. */
+extern const char pyro_headers_twice[];
+
 /* Each adds one header, pyro_headers_json all of an object of strings. They
  * return NULL, or in a few words what is wrong; then nothing was added (by
- * pyro_headers_json: nothing from there on). Line ends and other control
- * characters are refused, as is a second header of one name, or one of those
- * that make the request (Host, Content-Length ...). */
+ * pyro_headers_json: all that is good, up to where it is no such object; what it
+ * returns is pyro_headers_twice only if nothing else is wrong). Line ends and
+ * other control characters are refused, as is a second header of one name, or one
+ * of those that make the request (Host, Content-Length ...). */
 const char *pyro_headers_add(struct pyro_headers *headers, const char *name,
 			     const char *value);
 const char *pyro_headers_basic(struct pyro_headers *headers, const char *user,
