@@ -45,6 +45,15 @@ static const char units[] =
 	"1024 each. Switches are `1`, `true`, `yes`, `on`, or `0`, `false`, "
 	"`no`, `off`. Lists have commas between their words.\n";
 
+static const char sending[] =
+	"\n"
+	"One header (`Authorization`, `X-Scope-OrgID`) may come from several "
+	"settings. Then the place counts as above, and in one\n"
+	"place `basic_auth_user` goes before `auth_token`, and these and "
+	"`tenant_id` before `http_headers`; what is not sent is one\n"
+	"log line. A `_file` is read where its secret itself is not set in the "
+	"same place.\n";
+
 static const char labels[] =
 	"\n"
 	"## Labels\n"
@@ -130,6 +139,7 @@ void pyro_settings_page(void)
 		if (!(pyro_setting[i].flags & PYRO_SETTING_INTERNAL))
 			print_setting(&pyro_setting[i]);
 	fputs(units, stdout);
+	fputs(sending, stdout);
 	fputs(labels, stdout);
 	fputs(tail, stdout);
 	for (size_t i = 0; pyro_setting_aliases[i].name; i++)

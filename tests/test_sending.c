@@ -161,6 +161,92 @@ static void test_files(void **state)
 	load(0, 1, "auth_token_file is not used: the file cannot be read");
 }
 
+/* The settings file, as the environment names it. */
+static void write_settings(const char *text)
+{
+	write_file(text, strlen(text));
+	setenv("PYROSCOPE_CONFIGURATION_FILE", file_path, 1);
+}
+
+/* Of two for one header the stronger place's is sent, and that is no error. */
+static void test_places(void **state)
+{
+	(void)state;
+	code.auth_token = SECRET;
+	setenv("PYROSCOPE_BASIC_AUTH_USER", "u", 1);
+	setenv("PYROSCOPE_BASIC_AUTH_PASSWORD", SECRET, 1);
+	load(0, 1, "basic_auth_user is not used: there is a header of that");
+	headers_are("Authorization: Bearer " SECRET "\r\n");
+	code.basic_auth_user = "u";
+	code.basic_auth_password = SECRET;
+	load(0, 1, "auth_token is not used: there is a header of that name");
+	headers_are(BASIC("dTpzM2NyZXQ="));
+
+	set_up(NULL);
+	code.http_headers = "{\"authorization\":\"" SECRET "\",\"X-A\":\"1\"}";
+	setenv("PYROSCOPE_AUTH_TOKEN", SECRET "2", 1);
+	load(0, 1, "auth_token is not used: there is a header of that name");
+	headers_are("authorization: " SECRET "\r\nX-A: 1\r\n");
+	code.auth_token = SECRET;
+	load(0, 1, "not all of http_headers is used: there is a header of");
+	headers_are("Authorization: Bearer " SECRET "\r\nX-A: 1\r\n");
+
+	set_up(NULL);
+	code.http_headers = "{\"X-Scope-OrgID\":\"code\"}";
+	setenv("PYROSCOPE_TENANT_ID", "env", 1);
+	load(0, 1, "tenant_id is not used: there is a header of that name");
+	headers_are("X-Scope-OrgID: code\r\n");
+	code.tenant_id = "field";
+	load(0, 1, "http_headers is not used: there is a header of that name");
+	headers_are("X-Scope-OrgID: field\r\n");
+
+	set_up(NULL);
+	write_settings("basic_auth_user = file\ntenant_id = file\n");
+	load(0, 0, NULL);
+	headers_are(BASIC("ZmlsZTo=") "X-Scope-OrgID: file\r\n");
+	setenv("PYROSCOPE_AUTH_TOKEN", SECRET, 1);
+	setenv("PYROSCOPE_HTTP_HEADERS", "{\"x-scope-orgid\":\"env\"}", 1);
+	load(0, 2, "tenant_id is not used: there is a header of that name");
+	headers_are("Authorization: Bearer " SECRET
+		    "\r\nx-scope-orgid: env\r\n");
+	/* One that is bad in the stronger place is as if it were not there. */
+	unsetenv("PYROSCOPE_HTTP_HEADERS");
+	setenv("PYROSCOPE_TENANT_ID", "a/b", 1);
+	setenv("PYROSCOPE_AUTH_TOKEN", SECRET "\n", 1);
+	load(0, 2, "tenant_id is not used: a character");
+	headers_are(BASIC("ZmlsZTo=") "X-Scope-OrgID: file\r\n");
+}
+
+/* A file that the environment names goes before what the settings file says. */
+static void test_files_by_place(void **state)
+{
+	char secret_path[] = "/tmp/test_sending.XXXXXX";
+	int fd = mkstemp(secret_path);
+
+	(void)state;
+	assert_int_equal(write(fd, SECRET, strlen(SECRET)), strlen(SECRET));
+	close(fd);
+	write_settings("auth_token = x\n");
+	load(0, 0, NULL);
+	headers_are("Authorization: Bearer x\r\n");
+	setenv("PYROSCOPE_AUTH_TOKEN_FILE", secret_path, 1);
+	load(0, 0, NULL);
+	headers_are("Authorization: Bearer " SECRET "\r\n");
+	setenv("PYROSCOPE_AUTH_TOKEN_FILE", "/no/such/file", 1);
+	load(0, 1, "auth_token_file is not used: the file cannot be read");
+	headers_are("Authorization: Bearer x\r\n");
+	setenv("PYROSCOPE_AUTH_TOKEN", "y", 1);
+	load(0, 0, NULL);
+	headers_are("Authorization: Bearer y\r\n");
+
+	set_up(NULL);
+	write_settings("basic_auth_user = u\nbasic_auth_password = x\n");
+	setenv("PYROSCOPE_BASIC_AUTH_PASSWORD_FILE", secret_path, 1);
+	load(0, 0, NULL);
+	headers_are(BASIC("dTpzM2NyZXQ="));
+	unlink(secret_path);
+}
+
 static void test_headers(void **state)
 {
 	(void)state;
@@ -173,6 +259,17 @@ static void test_headers(void **state)
 	setenv("PYROSCOPE_HTTP_HEADERS", "{\"X-A\":\"" SECRET "\\r\\nX-B: 2\"}",
 	       1);
 	load(0, 1, "http_headers is not used: it is not like");
+	/* Those behind a refused one are sent. */
+	setenv("PYROSCOPE_HTTP_HEADERS",
+	       "{\"Host\":\"" SECRET "\",\"X-B\":\"2\"}", 1);
+	load(0, 1,
+	     "not all of http_headers is used: a header that the library");
+	headers_are("Authorization: Bearer " SECRET "\r\n"
+		    "X-Scope-OrgID: team-1\r\nX-B: 2\r\n");
+	code.http_headers = "{\"Host\":\"x\",\"X-B\":\"2\"}";
+	load(-EINVAL, 1,
+	     "not started: http_headers: a header that the library");
+	code.http_headers = NULL;
 	setenv("PYROSCOPE_HTTP_HEADERS", SECRET, 1);
 	load(0, 1, "http_headers is not used: it is not like");
 	setenv("PYROSCOPE_TENANT_ID", "a/b", 1);
@@ -236,6 +333,8 @@ int main(void)
 		cmocka_unit_test_setup(test_basic, set_up),
 		cmocka_unit_test_setup(test_no_user, set_up),
 		cmocka_unit_test_setup(test_files, set_up),
+		cmocka_unit_test_setup(test_places, set_up),
+		cmocka_unit_test_setup(test_files_by_place, set_up),
 		cmocka_unit_test_setup(test_headers, set_up),
 		cmocka_unit_test_setup(test_quiet, set_up),
 		cmocka_unit_test_setup(test_formats, set_up),

@@ -264,7 +264,8 @@ struct pyroscope_config {
 	const char *format;
 
 	/* Basic authentication: at most 255 bytes without a colon, and 1023.
-	 * Wins over user:password@ in server_address and over auth_token.
+	 * Wins over user:password@ in server_address, and over auth_token unless
+	 * that is from a stronger place: code, the environment, the file.
 	 * Variables: PYROSCOPE_BASIC_AUTH_USER, PYROSCOPE_BASIC_AUTH_PASSWORD, or
 	 * PYROSCOPE_BASIC_AUTH_PASSWORD_FILE for a file that holds it.
 	 * Default (NULL or ""): none. */
@@ -283,8 +284,9 @@ struct pyroscope_config {
 	const char *tenant_id;
 
 	/* More headers of each request, as JSON: {"name": "value"}. Line ends in
-	 * them are refused, as are headers that the library writes itself. What
-	 * is given here stands in no log line.
+	 * them are refused, as are headers that the library writes itself. Of two
+	 * for one header the stronger place's is sent, in one place that of the
+	 * settings above. What is given here stands in no log line.
 	 * Variable: PYROSCOPE_HTTP_HEADERS.
 	 * Default (NULL or ""): none. */
 	const char *http_headers;
