@@ -139,7 +139,7 @@ static void print_setting(enum pyro_setting_id id, bool record)
 	snprintf(as, sizeof(as), "%s%s %s", types ? "-t" : "--",
 		 types ? "" : setting->option, setting->argument);
 	if (!open)
-		pyro_setting_expects(setting, expects);
+		pyro_setting_expects(setting, setting->kind, expects);
 	else
 		*expects = '\0';
 	snprintf(help, sizeof(help), "%s%s%s%s%s%s%s", setting->help,
@@ -242,7 +242,8 @@ static int check(char **argv, const struct pyro_launch *launch)
 				       &why) == PYRO_SETTING_GOOD)
 			continue;
 		pyro_say("%s: --%s is %s, not %s", argv[0], setting->option,
-			 pyro_setting_expects(setting, expects), text);
+			 pyro_setting_expects(setting, setting->kind, expects),
+			 text);
 		return PYRO_EXIT_USAGE;
 	}
 	return -1;

@@ -94,6 +94,15 @@ static const char tail[] =
 	"| name | is | written as |\n"
 	"| --- | --- | --- |\n";
 
+static const char left_out[] =
+	"\n"
+	"What has no meaning here is left out, and told as no setting: "
+	"`sampling_duration`, `sampling_rate`, `sampling_event_order`,\n"
+	"`gc_before_dump`, `jfr_profiler_settings` and `ap_*` of Java, "
+	"`spy_name`, `user_name`, `group_name` and `no_root_drop` of the\n"
+	"old `pyroscope exec`, and the folders `tmp_dir` and "
+	"`profiling_log_dir`.\n";
+
 static void print_setting(const struct pyro_setting *setting)
 {
 	char expects[PYRO_SETTING_EXPECTS_MAX];
@@ -102,7 +111,8 @@ static void print_setting(const struct pyro_setting *setting)
 	       setting->fallback ? "`" : "",
 	       setting->fallback ? setting->fallback : "",
 	       setting->fallback ? "`" : "",
-	       pyro_setting_expects(setting, expects), setting->help);
+	       pyro_setting_expects(setting, setting->kind, expects),
+	       setting->help);
 	if (setting->option)
 		printf(". Option `--%s`%s", setting->option,
 		       setting->flags & PYRO_SETTING_RECORD ? "" : " of exec");
@@ -119,6 +129,8 @@ static void print_alias(const struct pyro_setting_alias *alias)
 		[PYRO_KIND_MS] = "a time",
 		[PYRO_KIND_BYTES] = "bytes",
 		[PYRO_KIND_PERIOD] = "the time from one to the next",
+		[PYRO_KIND_THRESHOLD] = "a time as `10ms`, `500us` or `0`, "
+					"without a unit nanoseconds: on",
 		[PYRO_KIND_WORD] = "a word",
 		[PYRO_KIND_NAME] = "a name",
 		[PYRO_KIND_TAGS] = "a list",
@@ -126,10 +138,11 @@ static void print_alias(const struct pyro_setting_alias *alias)
 	};
 	bool ms = alias->kind == PYRO_KIND_NUMBER &&
 		  pyro_setting[alias->id].kind == PYRO_KIND_MS;
+	bool none = alias->id == PYRO_SET_IGNORED;
 
-	printf("| `%s` | `%s` | %s |\n", alias->name,
-	       pyro_setting[alias->id].name,
-	       ms ? "milliseconds" : as[alias->kind]);
+	printf("| `%s` | %s%s%s | %s |\n", alias->name, none ? "" : "`",
+	       none ? "without effect" : pyro_setting[alias->id].name,
+	       none ? "" : "`", ms ? "milliseconds" : as[alias->kind]);
 }
 
 void pyro_settings_page(void)
@@ -144,4 +157,5 @@ void pyro_settings_page(void)
 	fputs(tail, stdout);
 	for (size_t i = 0; pyro_setting_aliases[i].name; i++)
 		print_alias(&pyro_setting_aliases[i]);
+	fputs(left_out, stdout);
 }

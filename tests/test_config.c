@@ -1192,8 +1192,24 @@ static void test_other_names(void **state)
 		 31 | PYRO_TYPE_THREADS, 0},
 		{"PYROSCOPE_PROFILER_LOCK", "10ms", &config.types,
 		 DEFAULT_TYPES, 0},
-		{"PYROSCOPE_PROFILER_LOCK", "0", &config.types,
-		 31 | PYRO_TYPE_THREADS, 0},
+		/* async-profiler's: 0 is all waits, however short */
+		{"PYROSCOPE_PROFILER_LOCK", "0", &config.types, DEFAULT_TYPES,
+		 0},
+		{"PYROSCOPE_PROFILER_LOCK", "500us", &config.types,
+		 DEFAULT_TYPES, 0},
+		{"PYROSCOPE_PROFILER_LOCK", "10000000", &config.types,
+		 DEFAULT_TYPES, 0},
+		{"PYROSCOPE_PROFILER_LOCK", "10h", &config.types, DEFAULT_TYPES,
+		 1},
+		/* Other clients', which have nothing to switch here */
+		{"PYROSCOPE_PROFILING_WALLTIME_ENABLED", "1", &config.types,
+		 DEFAULT_TYPES, 0},
+		{"PYROSCOPE_PROFILING_EXCEPTION_ENABLED", "true", &config.types,
+		 DEFAULT_TYPES, 0},
+		{"PYROSCOPE_EXPORT_COMPRESSION_LEVEL_JFR", "BEST_SPEED",
+		 &config.types, DEFAULT_TYPES, 0},
+		{"PYROSCOPE_EXPORT_COMPRESSION_LEVEL_LABELS", "9",
+		 &config.types, DEFAULT_TYPES, 0},
 		{"PYROSCOPE_PROFILER_EVENT", "itimer", &config.types,
 		 DEFAULT_TYPES, 0},
 		{"PYROSCOPE_PROFILER_EVENT", "wall", &config.types,
@@ -1217,6 +1233,32 @@ static void test_other_names(void **state)
 	load(NULL, 0, 0);
 	assert_int_equal(config.sample_rate, 99);
 	assert_int_equal(config.types, PYRO_TYPE_CPU);
+}
+
+/* A line speaks of values as they are written under the name that was used. */
+static void test_other_names_told(void **state)
+{
+	static const char *const cases[][3] = {
+		{"PYROSCOPE_PROFILING_INTERVAL", "2s",
+		 "PROFILING_INTERVAL=2s is not 0.001 to 1 seconds: not used"},
+		{"PYROSCOPE_FLUSH_INTERVAL_MS", "60s",
+		 "_MS=60s is not 1000 to 600000: not used"},
+		{"PYROSCOPE_NO_LOGGING", "maybe",
+		 "NO_LOGGING=maybe is not 0 or 1: not used"},
+		{"PYROSCOPE_PROFILER_LOCK", "soon",
+		 "LOCK=soon is not a time like 10ms, 500us or 0: not used"},
+	};
+	const char *line;
+
+	(void)state;
+	for (size_t i = 0; i < PYRO_COUNT_OF(cases); i++) {
+		setenv(cases[i][0], cases[i][1], 1);
+		assert_int_equal(pyro_config_load(&config, NULL, false), 0);
+		unsetenv(cases[i][0]);
+		assert_int_equal(logged(&line), 1);
+		if (!strstr(line, cases[i][2]))
+			fail_msg("%s: %s", cases[i][0], line);
+	}
 }
 
 static void test_unknown(void **state)
@@ -1367,6 +1409,7 @@ int main(void)
 		TEST(test_adhoc_over_all),
 		TEST(test_table),
 		TEST(test_other_names),
+		TEST(test_other_names_told),
 		TEST(test_unknown),
 		TEST(test_switched_off),
 		TEST(test_config_set),

@@ -163,7 +163,7 @@ const char *pyro_config_token(const struct pyro_settings *written,
 				 address,
 				 pyro_setting_expects(
 					 &pyro_setting[PYRO_SET_PPROF_TOKEN],
-					 expects));
+					 PYRO_KIND_TEXT, expects));
 		return NULL;
 	}
 	return pyro_settings_written(written, PYRO_SET_PPROF_TOKEN, &value)
@@ -379,6 +379,7 @@ int pyroscope_config_set(struct pyroscope_config *config, const char *key,
 
 	enum pyro_setting_id id = pyro_setting_find(key, strlen(key), &alias);
 	const struct pyro_setting *setting = &pyro_setting[id];
+	enum pyro_setting_kind kind = alias ? alias->kind : setting->kind;
 
 	if (id == PYRO_SETTINGS || !setting->field) {
 		pyro_log("pyroscope_config_set: \"%.64s\" is %s", key,
@@ -388,12 +389,12 @@ int pyroscope_config_set(struct pyroscope_config *config, const char *key,
 		return -EINVAL;
 	}
 	if (value && *value &&
-	    pyro_setting_parse(setting, alias ? alias->kind : setting->kind,
-			       value, &number, &why) != PYRO_SETTING_GOOD) {
+	    pyro_setting_parse(setting, kind, value, &number, &why) !=
+		    PYRO_SETTING_GOOD) {
 		pyro_log("pyroscope_config_set: %s is \"%s\", not %s%s%s",
 			 setting->name,
 			 pyro_setting_shown(setting, value, shown),
-			 pyro_setting_expects(setting, expects),
+			 pyro_setting_expects(setting, kind, expects),
 			 why ? ": " : "", why ? why : "");
 		return -EINVAL;
 	}

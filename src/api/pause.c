@@ -69,7 +69,7 @@ static int read_types(const char *what, const char *text, uint32_t *types)
 		return 0;
 	pyro_log("%s: \"%s\" is not %s", what,
 		 pyro_setting_shown(setting, text, shown),
-		 pyro_setting_expects(setting, expects));
+		 pyro_setting_expects(setting, setting->kind, expects));
 	return -EINVAL;
 }
 

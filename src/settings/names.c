@@ -25,7 +25,10 @@ const struct pyro_setting_alias pyro_setting_aliases[] = {
 	{"alloc_live", PYRO_SET_PROFILING_HEAP, PYRO_KIND_SWITCH},
 	{"profiling_contention_enabled", PYRO_SET_PROFILING_LOCK,
 	 PYRO_KIND_SWITCH},
-	{"profiler_lock", PYRO_SET_PROFILING_LOCK, PYRO_KIND_MS},
+	{"profiler_lock", PYRO_SET_PROFILING_LOCK, PYRO_KIND_THRESHOLD},
+	{"profiling_walltime_enabled", PYRO_SET_IGNORED, PYRO_KIND_SWITCH},
+	{"export_compression_level_jfr", PYRO_SET_IGNORED, PYRO_KIND_TEXT},
+	{"export_compression_level_labels", PYRO_SET_IGNORED, PYRO_KIND_TEXT},
 	{NULL, PYRO_SETTINGS, PYRO_KIND_TEXT},
 };
 

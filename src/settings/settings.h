@@ -58,6 +58,7 @@ enum pyro_setting_id {
 	PYRO_SET_PROFILING_HEAP,
 	PYRO_SET_PROFILING_LOCK,
 	PYRO_SET_PROFILER_EVENT,
+	PYRO_SET_IGNORED, /* those that have nothing to switch here */
 	/* From pyro to the library, or to pyro. */
 	PYRO_SET_COMMAND,
 	PYRO_SET_ROOT_PID,
@@ -89,10 +90,12 @@ enum pyro_setting_kind {
 	PYRO_KIND_MS,     /* "15s", "500ms", "2m"; without a unit seconds */
 	PYRO_KIND_BYTES,  /* "512k", "1m", "1g"; without a unit bytes */
 	PYRO_KIND_PERIOD, /* the same as MS, but the setting is the rate */
-	PYRO_KIND_WORD,   /* one of words */
-	PYRO_KIND_NAME,   /* min to max bytes, and labels: "app{k=v}" */
-	PYRO_KIND_TAGS,   /* "k=v,k=v" */
-	PYRO_KIND_LIST    /* several, by commas: the OR of their values */
+	/* "10ms", "500us"; without a unit nanoseconds: the setting is on */
+	PYRO_KIND_THRESHOLD,
+	PYRO_KIND_WORD, /* one of words */
+	PYRO_KIND_NAME, /* min to max bytes, and labels: "app{k=v}" */
+	PYRO_KIND_TAGS, /* "k=v,k=v" */
+	PYRO_KIND_LIST  /* several, by commas: the OR of their values */
 };
 
 struct pyro_setting_word {
@@ -156,9 +159,10 @@ enum pyro_setting_result pyro_setting_parse(const struct pyro_setting *setting,
 
 #define PYRO_SETTING_EXPECTS_MAX 320
 
-/* What a value may be, for people: "1 to 1000", "names, lines or server". Returns
- * to. */
+/* What a value may be, for people: "1 to 1000", "names, lines or server". kind is
+ * the setting's own, or that of its alias. Returns to. */
 const char *pyro_setting_expects(const struct pyro_setting *setting,
+				 enum pyro_setting_kind kind,
 				 char to[PYRO_SETTING_EXPECTS_MAX]);
 
 /* Is it a number, whatever its unit? */

@@ -102,7 +102,8 @@ static void tell(const struct pyro_settings *settings, enum pyro_setting_id id,
 	const struct pyro_setting *setting = &pyro_setting[id];
 	char expects[PYRO_SETTING_EXPECTS_MAX], shown[PYRO_SETTING_SHOWN_MAX];
 
-	pyro_setting_expects(setting, expects);
+	pyro_setting_expects(setting, e->alias ? e->alias->kind : setting->kind,
+			     expects);
 	if (e->line)
 		snprintf(line, sizeof(line), "%.200s:%u: ", settings->path,
 			 e->line);
@@ -225,8 +226,8 @@ int pyro_setting_given(const struct pyroscope_config *config,
 		return 1;
 	pyro_log_as(PYRO_LOG_ERROR, "%s: %s is \"%s\", not %s%s%s", what,
 		    setting->name, pyro_setting_shown(setting, text, shown),
-		    pyro_setting_expects(setting, expects), why ? ": " : "",
-		    why ? why : "");
+		    pyro_setting_expects(setting, setting->kind, expects),
+		    why ? ": " : "", why ? why : "");
 	return -EINVAL;
 }
 

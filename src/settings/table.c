@@ -554,6 +554,13 @@ const struct pyro_setting pyro_setting[PYRO_SETTINGS] = {
 				"time is always sampled by a timer of each "
 				"thread",
 		},
+	[PYRO_SET_IGNORED] =
+		{
+			.name = "profiling_exception_enabled",
+			.kind = PYRO_KIND_SWITCH,
+			.help = "for programs whose other clients know it: "
+				"without effect",
+		},
 	[PYRO_SET_COMMAND] =
 		{
 			.name = "command",

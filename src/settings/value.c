@@ -22,6 +22,11 @@ static uint64_t scale(enum pyro_setting_kind kind, const char *text)
 		{PYRO_KIND_MS, "ms", 1},
 		{PYRO_KIND_MS, "s", 1000},
 		{PYRO_KIND_MS, "m", 60000},
+		{PYRO_KIND_THRESHOLD, "", 1},
+		{PYRO_KIND_THRESHOLD, "ns", 1},
+		{PYRO_KIND_THRESHOLD, "us", 1000},
+		{PYRO_KIND_THRESHOLD, "ms", 1000000},
+		{PYRO_KIND_THRESHOLD, "s", 1000000000},
 		{PYRO_KIND_BYTES, "", 1},
 		{PYRO_KIND_BYTES, "k", 1024},
 		{PYRO_KIND_BYTES, "K", 1024},
@@ -181,6 +186,10 @@ enum pyro_setting_result pyro_setting_parse(const struct pyro_setting *setting,
 		*number = pyro_setting_word(setting->words, text, strlen(text));
 		good = *number > 0;
 		break;
+	case PYRO_KIND_THRESHOLD:
+		good = parse_number(kind, text, &value);
+		*number = good;
+		break;
 	case PYRO_KIND_NUMBER:
 	case PYRO_KIND_MS:
 	case PYRO_KIND_BYTES:
@@ -224,13 +233,14 @@ static void put_bytes(uint32_t value, char to[16])
 }
 
 const char *pyro_setting_expects(const struct pyro_setting *setting,
+				 enum pyro_setting_kind kind,
 				 char to[PYRO_SETTING_EXPECTS_MAX])
 {
 	size_t cap = PYRO_SETTING_EXPECTS_MAX;
 	unsigned int min = setting->min, max = setting->max;
 	char low[16], high[16];
 
-	switch (setting->kind) {
+	switch (kind) {
 	case PYRO_KIND_ADDRESS:
 		snprintf(to, cap, "an address like " PYRO_URL_DEFAULT);
 		break;
@@ -263,8 +273,13 @@ const char *pyro_setting_expects(const struct pyro_setting *setting,
 		put_bytes(max, high);
 		snprintf(to, cap, "%s to %s bytes", low, high);
 		break;
-	case PYRO_KIND_NUMBER:
 	case PYRO_KIND_PERIOD:
+		snprintf(to, cap, "%g to %g seconds", 1.0 / max, 1.0 / min);
+		break;
+	case PYRO_KIND_THRESHOLD:
+		snprintf(to, cap, "a time like 10ms, 500us or 0");
+		break;
+	case PYRO_KIND_NUMBER:
 		snprintf(to, cap, "%u to %u", min, max);
 		break;
 	}
