@@ -161,6 +161,23 @@ static void test_files(void **state)
 	load(0, 1, "auth_token_file is not used: the file cannot be read");
 }
 
+static void test_user_file(void **state)
+{
+	(void)state;
+	setenv("PYROSCOPE_BASIC_AUTH_USER_FILE", file_path, 1);
+	setenv("PYROSCOPE_BASIC_AUTH_PASSWORD", SECRET, 1);
+	write_file("u\n", 2);
+	load(0, 0, NULL);
+	headers_are(BASIC("dTpzM2NyZXQ="));
+	setenv("PYROSCOPE_BASIC_AUTH_USER", "env", 1);
+	load(0, 0, NULL);
+	headers_are(BASIC("ZW52OnMzY3JldA=="));
+	unsetenv("PYROSCOPE_BASIC_AUTH_USER");
+	write_file("\n", 1);
+	load(0, 1, "basic_auth_user_file is not used: an empty user name");
+	headers_are("");
+}
+
 /* The settings file, as the environment names it. */
 static void write_settings(const char *text)
 {
@@ -333,6 +350,7 @@ int main(void)
 		cmocka_unit_test_setup(test_basic, set_up),
 		cmocka_unit_test_setup(test_no_user, set_up),
 		cmocka_unit_test_setup(test_files, set_up),
+		cmocka_unit_test_setup(test_user_file, set_up),
 		cmocka_unit_test_setup(test_places, set_up),
 		cmocka_unit_test_setup(test_files_by_place, set_up),
 		cmocka_unit_test_setup(test_headers, set_up),

@@ -267,7 +267,7 @@ struct pyroscope_config {
 	 * Wins over user:password@ in server_address, and over auth_token unless
 	 * that is from a stronger place: code, the environment, the file.
 	 * Variables: PYROSCOPE_BASIC_AUTH_USER, PYROSCOPE_BASIC_AUTH_PASSWORD, or
-	 * PYROSCOPE_BASIC_AUTH_PASSWORD_FILE for a file that holds it.
+	 * with _FILE behind these for files that hold them.
 	 * Default (NULL or ""): none. */
 	const char *basic_auth_user;
 	const char *basic_auth_password;

@@ -137,17 +137,19 @@ static int find_password(const struct maker *from, struct secret *password)
 /* The password may be from another place than the user, who counts. */
 static int set_basic(struct maker *from, enum place place)
 {
-	struct secret password;
-	struct pyro_setting_value user;
-	int found = find_at(from, place, PYRO_SET_BASIC_AUTH_USER, &user);
+	struct secret user, password;
+	int found = find_secret(from, place, PYRO_SET_BASIC_AUTH_USER,
+				PYRO_SET_BASIC_AUTH_USER_FILE, &user);
 	int with = found > 0 ? find_password(from, &password) : 0;
 
 	if (found <= 0 || with < 0)
 		return found <= 0 ? found : with;
 	from->has_user = true;
-	return settle(from, place, PYRO_SET_BASIC_AUTH_USER,
-		      pyro_headers_basic(&from->config->headers, user.text,
-					 with ? password.text : ""),
+	return settle(from, place, user.id,
+		      !*user.text ? "an empty user name"
+				  : pyro_headers_basic(
+					    &from->config->headers, user.text,
+					    with ? password.text : ""),
 		      false);
 }
 

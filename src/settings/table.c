@@ -372,6 +372,14 @@ const struct pyro_setting pyro_setting[PYRO_SETTINGS] = {
 			.help = "basic authentication, as by user:password@ "
 				"in server_address, over which it wins",
 		},
+	[PYRO_SET_BASIC_AUTH_USER_FILE] =
+		{
+			.name = "basic_auth_user_file",
+			.kind = PYRO_KIND_TEXT,
+			.min = 1,
+			.max = PATH_MAX - 1,
+			.help = "a file that holds the user's name",
+		},
 	[PYRO_SET_BASIC_AUTH_PASSWORD] =
 		{
 			.name = "basic_auth_password",
