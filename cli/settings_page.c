@@ -129,8 +129,7 @@ static void print_alias(const struct pyro_setting_alias *alias)
 		[PYRO_KIND_MS] = "a time",
 		[PYRO_KIND_BYTES] = "bytes",
 		[PYRO_KIND_PERIOD] = "the time from one to the next",
-		[PYRO_KIND_THRESHOLD] = "a time as `10ms`, `500us` or `0`, "
-					"without a unit nanoseconds: on",
+		[PYRO_KIND_THRESHOLD] = "a time, in `ns` if bare: on",
 		[PYRO_KIND_WORD] = "a word",
 		[PYRO_KIND_NAME] = "a name",
 		[PYRO_KIND_TAGS] = "a list",
