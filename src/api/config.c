@@ -256,7 +256,7 @@ static void set_log(const struct origin *origin)
 static int take_code(struct origin *origin,
 		     const struct pyroscope_config *given)
 {
-	struct pyro_setting_value value;
+	struct pyro_setting_value value = {0};
 	int found = copy_given(given, &origin->code);
 
 	if (found == 0)
