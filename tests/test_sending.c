@@ -223,7 +223,7 @@ static void test_places(void **state)
 	headers_are(BASIC("ZmlsZTo=") "X-Scope-OrgID: file\r\n");
 	setenv("PYROSCOPE_AUTH_TOKEN", SECRET, 1);
 	setenv("PYROSCOPE_HTTP_HEADERS", "{\"x-scope-orgid\":\"env\"}", 1);
-	load(0, 2, "tenant_id is not used: there is a header of that name");
+	load(0, 3, "tenant_id is not used: there is a header of that name");
 	headers_are("Authorization: Bearer " SECRET
 		    "\r\nx-scope-orgid: env\r\n");
 	/* One that is bad in the stronger place is as if it were not there. */
@@ -253,7 +253,7 @@ static void test_files_by_place(void **state)
 	load(0, 1, "auth_token_file is not used: the file cannot be read");
 	headers_are("Authorization: Bearer x\r\n");
 	setenv("PYROSCOPE_AUTH_TOKEN", "y", 1);
-	load(0, 0, NULL);
+	load(0, 1, "PYROSCOPE_AUTH_TOKEN is used, but deprecated");
 	headers_are("Authorization: Bearer y\r\n");
 
 	set_up(NULL);
@@ -270,16 +270,16 @@ static void test_headers(void **state)
 	setenv("PYROSCOPE_AUTH_TOKEN", SECRET, 1);
 	setenv("PYROSCOPE_TENANT_ID", "team-1", 1);
 	setenv("PYROSCOPE_HTTP_HEADERS", "{\"X-A\":\"1\",\"X-B\":\"2\"}", 1);
-	load(0, 0, NULL);
+	load(0, 1, "PYROSCOPE_AUTH_TOKEN is used, but deprecated");
 	headers_are("Authorization: Bearer " SECRET "\r\n"
 		    "X-Scope-OrgID: team-1\r\nX-A: 1\r\nX-B: 2\r\n");
 	setenv("PYROSCOPE_HTTP_HEADERS", "{\"X-A\":\"" SECRET "\\r\\nX-B: 2\"}",
 	       1);
-	load(0, 1, "http_headers is not used: it is not like");
+	load(0, 2, "http_headers is not used: it is not like");
 	/* Those behind a refused one are sent. */
 	setenv("PYROSCOPE_HTTP_HEADERS",
 	       "{\"Host\":\"" SECRET "\",\"X-B\":\"2\"}", 1);
-	load(0, 1,
+	load(0, 2,
 	     "not all of http_headers is used: a header that the library");
 	headers_are("Authorization: Bearer " SECRET "\r\n"
 		    "X-Scope-OrgID: team-1\r\nX-B: 2\r\n");
@@ -288,9 +288,9 @@ static void test_headers(void **state)
 	     "not started: http_headers: a header that the library");
 	code.http_headers = NULL;
 	setenv("PYROSCOPE_HTTP_HEADERS", SECRET, 1);
-	load(0, 1, "http_headers is not used: it is not like");
+	load(0, 2, "http_headers is not used: it is not like");
 	setenv("PYROSCOPE_TENANT_ID", "a/b", 1);
-	load(0, 2, "tenant_id is not used: a character");
+	load(0, 3, "tenant_id is not used: a character");
 	headers_are("Authorization: Bearer " SECRET "\r\n");
 	code.tenant_id = "a/b";
 	load(-EINVAL, 1, "not started: tenant_id: a character");

@@ -273,7 +273,7 @@ struct pyroscope_config {
 	const char *basic_auth_password;
 
 	/* A bearer token of at most 4096 bytes.
-	 * Variables: PYROSCOPE_AUTH_TOKEN, or PYROSCOPE_AUTH_TOKEN_FILE.
+	 * Variables: PYROSCOPE_AUTH_TOKEN_FILE, or the deprecated PYROSCOPE_AUTH_TOKEN.
 	 * Default (NULL or ""): none. */
 	const char *auth_token;
 

@@ -161,9 +161,16 @@ static int set_token(struct maker *from, enum place place)
 
 	if (found <= 0)
 		return found;
-	return settle(from, place, token.id,
-		      pyro_headers_bearer(&from->config->headers, token.text),
-		      false);
+
+	const char *why =
+		pyro_headers_bearer(&from->config->headers, token.text);
+
+	/* As other clients, which have given it up. */
+	if (!why && place == IN_ENVIRONMENT &&
+	    token.id == PYRO_SET_AUTH_TOKEN && !from->written->quiet)
+		pyro_log("PYROSCOPE_AUTH_TOKEN is used, but deprecated: see "
+			 "basic_auth_user and auth_token_file");
+	return settle(from, place, token.id, why, false);
 }
 
 static int set_tenant(struct maker *from, enum place place)
