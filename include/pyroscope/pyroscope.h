@@ -522,7 +522,8 @@ PYROSCOPE_API int pyroscope_profile_write(const char *kind, uint32_t seconds,
  * address of this host, from which everybody who can reach it reads the program's
  * function names and may cost it time: then set PYROSCOPE_PPROF_TOKEN, the bearer
  * token that is wanted. NULL or "" stops serving; it waits for what is being
- * served. A forked child does not serve.
+ * served. A forked child does not serve, but a daemon, whose parent exits within a
+ * minute, does by the setting.
  *
  * Returns 0, or
  *   -EINVAL    no such address, or PYROSCOPE_PPROF_TOKEN is bad

@@ -9,6 +9,7 @@
 #include <errno.h>
 #include <stddef.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "api/listener.h"
 #include "api/session.h"
@@ -38,6 +39,8 @@
 /* A look at all threads may take a thousandth of one core. */
 #define SCAN_SHARE 1000
 #define SCAN_AGAIN_NS (20 * PYRO_NS_PER_MS)
+/* How long a parent may take to exit, of which a child then serves. */
+#define ORPHAN_NS (60 * PYRO_NS_PER_SEC)
 
 uint64_t pyro_process_cpu_ns(void)
 {
@@ -278,6 +281,24 @@ static void wait_until_worth_it(struct pyro_session *s)
 	}
 }
 
+/* A forked child does when its parent is gone, as a daemon's is soon after the fork.
+ * One that is left behind later, as a server's worker, would keep the port from the
+ * server that is started next. */
+static void listen_at_address(struct pyro_session *s)
+{
+	bool forked = s->how == PYRO_START_FORKED;
+
+	if (!s->to_listen)
+		return;
+	s->to_listen = forked &&
+		       pyro_clock_ns(CLOCK_MONOTONIC) - s->began_ns < ORPHAN_NS;
+	if (forked && getppid() == pyro_process.parent)
+		return;
+	if (pyro_listener_start(s->config.pprof_address, s->config.pprof_token,
+				forked) != -EADDRINUSE)
+		s->to_listen = false;
+}
+
 static void arm(struct pyro_session *s)
 {
 	/* First, for what is allocated counts from the start, and tables take
@@ -288,10 +309,7 @@ static void arm(struct pyro_session *s)
 	/* Where the hooks' walks of it end: reads files. */
 	pyro_here_set_main(pyro_stack_of_main());
 	pyro_heap_window_arm(s);
-	if (s->config.pprof_address[0] && s->how != PYRO_START_FORKED &&
-	    !pyro_process.descendant)
-		pyro_listener_start(s->config.pprof_address,
-				    s->config.pprof_token);
+	listen_at_address(s);
 	s->next_scan_ns = 0;
 	s->scan_pause_ns = SCAN_AGAIN_NS / 2;
 	scan(s, pyro_clock_ns(CLOCK_MONOTONIC));
@@ -405,6 +423,8 @@ static bool run(struct pyro_session *s)
 			return false;
 		pyro_mutex_lock(&s->round);
 		busy = collect(s, &last);
+		if (!last)
+			listen_at_address(s);
 	}
 	pyro_mutex_unlock(&s->round);
 	pyro_heap_forget();

@@ -86,6 +86,7 @@ static void forget_parent(void)
 	pyro_log_forked();
 	pyro_identity_forked();
 	pyro_library_threads_reset();
+	pyro_process.parent = pyro_process.pid;
 	pyro_process.pid = pyro_getpid();
 	atomic_store(&exiting, false);
 	if (s->modules)

@@ -499,7 +499,7 @@ int pyroscope_listen(const char *address)
 	return err;
 }
 
-void pyro_listener_start(const char *address, const char *token)
+int pyro_listener_start(const char *address, const char *token, bool forked)
 {
 	int err;
 
@@ -517,9 +517,10 @@ void pyro_listener_start(const char *address, const char *token)
 		pyro_log("not listening at %s: that is no address like "
 			 "127.0.0.1:6060",
 			 address);
-	else if (err && err != -EALREADY)
+	else if (err && err != -EALREADY && !(err == -EADDRINUSE && forked))
 		pyro_log("not listening at %s: %s", address,
 			 pyroscope_strerror(err));
+	return err;
 }
 
 void pyro_listener_forked(void)

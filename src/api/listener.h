@@ -5,9 +5,10 @@
 
 #include "base/buf.h"
 
-/* As pyroscope_listen(), with a log line of what is wrong. Collector: it must not
- * read the environment, where the token is. */
-void pyro_listener_start(const char *address, const char *token);
+/* As pyroscope_listen(), with a log line of what is wrong; not of an address in use in
+ * a forked child, which has siblings. Collector: it must not read the environment,
+ * where the token is. */
+int pyro_listener_start(const char *address, const char *token, bool forked);
 /* In a forked child: the parent listens. */
 void pyro_listener_forked(void);
 

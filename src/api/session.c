@@ -139,6 +139,7 @@ int pyro_session_run(enum pyro_start_how how)
 	s->sequence = 0;
 	s->own = (struct pyro_own){0};
 	s->marked = false;
+	s->to_listen = pyro_process.serves;
 	s->batched = 0;
 	s->stale = inherited != NULL;
 	s->quiet = true;
@@ -238,6 +239,8 @@ static int start(const struct pyroscope_config *given, enum pyro_start_how how)
 				       pyro_process.descendant);
 	if (!err) {
 		pyro_process.pid = pyro_getpid();
+		pyro_process.serves =
+			s->config.pprof_address[0] && !pyro_process.descendant;
 		pyro_labels_leave(
 			(uint32_t)(PYRO_OWN_LABELS + s->config.tags.count));
 		err = prepare(s);

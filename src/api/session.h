@@ -43,7 +43,9 @@ struct pyro_process {
 	bool preloaded;  /* by LD_PRELOAD: starts by itself */
 	bool under_pyro; /* pyro exec or record: dies politely */
 	bool descendant; /* of the process that was started first */
+	bool serves;     /* at pprof_address, or is forked from who does */
 	pid_t pid;       /* who set up this state: differs in a child */
+	pid_t parent;    /* who has forked it */
 };
 
 /* How a session begins. */
@@ -125,6 +127,7 @@ struct pyro_session {
 	struct pyro_modules *inherited;
 
 	/* Collector only. */
+	bool to_listen; /* at pprof_address; not done yet */
 	struct pyro_modules *modules;
 	struct pyro_lines *lines; /* NULL: not wanted */
 	struct pyro_names *names;

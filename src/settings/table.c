@@ -475,8 +475,9 @@ const struct pyro_setting pyro_setting[PYRO_SETTINGS] = {
 			.max = 255,
 			.help = "where profiles can be fetched from, by go "
 				"tool pprof or Alloy, at /debug/pprof/: such "
-				"as "
-				"127.0.0.1:6060; needs libmicrohttpd",
+				"as 127.0.0.1:6060; needs libmicrohttpd; of "
+				"forked processes a daemon, whose parent exits "
+				"within a minute, serves in its place",
 		},
 	[PYRO_SET_PPROF_TOKEN] =
 		{
