@@ -135,8 +135,7 @@ static void become_child(void)
 
 /* The child must not inherit the loader's locks from a collector that reads
  * the list of objects: that takes microseconds, and so does what a listener does. A
- * round takes longer than fork may
- * wait. */
+ * round takes longer than fork may wait. */
 static void before_fork(void)
 {
 	if (is_running())
