@@ -72,7 +72,9 @@ static WORK_VISIBLE void *work_thread(void *arg)
 
 	while (until < end) {
 		uint64_t percent = PERCENT_NS_MIN + x % PERCENT_NS_SPAN;
+		uint64_t left = (end - until + 99) / 100;
 
+		percent = left < percent ? left : percent;
 		x = work_50(depth, x, until += 50 * percent);
 		x = work_25(depth, x, until += 25 * percent);
 		x = work_15(depth, x, until += 15 * percent);
