@@ -28,9 +28,9 @@ int pyro_profile_diff(const struct pyro_profile *base,
 		      struct pyro_profile **out);
 
 /* Keep at most max_samples samples: the lightest, by the greatest value of the
- * last one's unit, above or below zero, are summed into one sample "[trimmed]", so that totals stay.
- * Returns a new profile, owned, that holds only what its samples use, and the
- * first mapping, which is the program; NULL for out of memory. */
+ * last one's unit, above or below zero, are summed into one sample "[trimmed]", so
+ * that totals stay. Returns a new profile, owned, that holds only what its samples
+ * use, and the first mapping, which is the program; NULL for out of memory. */
 struct pyro_profile *pyro_profile_trim(const struct pyro_profile *profile,
 				       size_t max_samples);
 

@@ -18,6 +18,7 @@ import urllib.request
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)),
                                 ".."))
 import pprof
+from _check import check, finish
 
 PROGRAM = """
 import resource, sys, time
@@ -34,13 +35,6 @@ sys.stdin.read()
 usage = resource.getrusage(resource.RUSAGE_SELF)
 print(usage.ru_utime + usage.ru_stime, flush=True)
 """
-failed = False
-
-
-def check(what, good, got):
-    global failed
-    failed |= not good
-    print("%s %s: %s" % ("ok" if good else "FAIL", what, got), flush=True)
 
 
 def free_port():
@@ -133,7 +127,7 @@ def main():
         check("a line", err.count("overhead_permille=2 allows") == 1 and
               err.count("\n") == 1, err)
         check_profiles(folder, float(out), sum(parts.values()))
-    sys.exit(failed)
+    finish()
 
 
 if __name__ == "__main__":

@@ -27,10 +27,13 @@ print(s.getsockname()[1])')
 	has "$how: one of two daemons serves" /debug/pprof/profile index
 	is "$how: no lines" "" "$(cat err)"
 	exec 9>&-
+	serves=yes
 	for _ in $(seq 200); do
 		/usr/bin/python3 -B "$SOURCE_DIR/tests/e2e/listener.py" \
-			"$port" index >index 2>/dev/null || break
+			"$port" index >index 2>/dev/null || serves=
+		[ -n "$serves" ] || break
 		sleep 0.05
 	done
+	is "$how: until it ends" "" "$serves"
 done
 finish

@@ -18,15 +18,9 @@ import sys
 import time
 
 import pprof
+from _check import check, finish
 
 port = int(sys.argv[1])
-failed = 0
-
-
-def check(what, right, got=""):
-    global failed
-    print("ok %s" % what if right else "FAIL %s: %s" % (what, got))
-    failed |= not right
 
 
 def fetch(path, method="GET", headers={}):
@@ -256,4 +250,4 @@ elif sys.argv[2] == "index":
     print(fetch("/debug/pprof/")[1].decode())
 else:
     token(sys.argv[2])
-sys.exit(failed)
+finish()

@@ -10,19 +10,12 @@ import pathlib
 import sys
 
 import pprof
+from _check import check, finish, near, total
 
 KINDS = {"pb.gz": "process_cpu", "heap.pb.gz": "memory",
          "mutex.pb.gz": "mutex", "block.pb.gz": "block",
          "threads.pb.gz": "threads", "creation.pb.gz": "threads"}
 BLOCKS, BLOCK_BYTES, BURN_NS = 512, 16384, 0.8e9
-failed = 0
-
-
-def check(what, right, got=""):
-    global failed
-    print("%s %s%s" % ("ok" if right else "FAIL", what,
-                       ": %s" % (got,) if got != "" else ""))
-    failed |= not right
 
 
 def load(folder):
@@ -36,22 +29,6 @@ def load(folder):
     for profiles in found.values():
         profiles.sort(key=lambda p: p.time_ns)
     return found
-
-
-def total(profiles, type_name, function=None):
-    found = 0
-    for p in profiles:
-        names = [name for name, _ in p.sample_types]
-        if type_name in names:
-            at = names.index(type_name)
-            found += sum(s.values[at] for s in p.samples if not function or
-                         any(f.name == function for f in s.frames))
-    return found
-
-
-def near(what, got, want, share, more=0):
-    check(what, abs(got - want) <= share * want + more,
-          "%.4g of %.4g" % (got, want))
 
 
 lines = [line.split() for line in open(sys.argv[1])]
@@ -131,4 +108,4 @@ truth = next(float(l[2]) for l in lines if l[0] == "child")
 near("child: all that was not paused", total(cpu, "cpu"), truth, 0.01, 40e6)
 check("child: nothing within", total(cpu, "cpu", "burn_within") == 0)
 near("child: after", total(cpu, "cpu", "burn_after"), BURN_NS, 0.03, 30e6)
-sys.exit(failed)
+finish()

@@ -32,16 +32,6 @@ static void call(int result, const char *what)
 }
 #define FLUSH() call(pyroscope_flush(0), "flush")
 
-static long long realtime(void)
-{
-	return (long long)(clock_s(CLOCK_REALTIME) * 1e9);
-}
-
-static double process_cpu(void)
-{
-	return clock_s(CLOCK_PROCESS_CPUTIME_ID);
-}
-
 /* ---- Work of all kinds ---- */
 
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
@@ -129,7 +119,7 @@ static void tell_dropped(const char *when)
 /* What cannot be written goes on. */
 static void keep(void)
 {
-	long long from = realtime();
+	long long from = realtime(), before;
 	double began = process_cpu(), waited_before = waited;
 
 	work_written();
@@ -141,9 +131,11 @@ static void keep(void)
 	FLUSH();
 	bring_folder_back();
 	work_after();
+	before = realtime();
 	FLUSH();
-	printf("kept %lld %lld %.0f %.0f\n", from, realtime(),
-	       (process_cpu() - began) * 1e9, (waited - waited_before) * 1e9);
+	printf("kept %lld %lld %.0f %.0f %lld\n", from, realtime(),
+	       (process_cpu() - began) * 1e9, (waited - waited_before) * 1e9,
+	       before);
 	tell_dropped("kept");
 }
 

@@ -29,16 +29,6 @@ static void call(int result, const char *what)
 #define PAUSE(types) call(pyroscope_pause(types), "pause " types)
 #define RESUME(types) call(pyroscope_resume(types), "resume " types)
 
-static long long realtime(void)
-{
-	return (long long)(clock_s(CLOCK_REALTIME) * 1e9);
-}
-
-static double process_cpu(void)
-{
-	return clock_s(CLOCK_PROCESS_CPUTIME_ID);
-}
-
 /* ---- CPU time, in two threads ---- */
 
 static void burn(double seconds)

@@ -42,6 +42,17 @@ static inline double cpu(void)
 	return clock_s(CLOCK_THREAD_CPUTIME_ID);
 }
 
+static inline double process_cpu(void)
+{
+	return clock_s(CLOCK_PROCESS_CPUTIME_ID);
+}
+
+/* ns since 1970, as profiles have it. */
+static inline long long realtime(void)
+{
+	return (long long)(clock_s(CLOCK_REALTIME) * 1e9);
+}
+
 /* Anonymous memory in KiB. */
 static inline long resident(void)
 {
